@@ -1,0 +1,288 @@
+"""The tables of the book.
+
+Words: a *book* is one community's ledger; an *account* holds one *commodity*; a *transaction* is an immutable, balanced set of
+*postings*; a bounded account has a *balance row*, the only hot mutable row there is; unbounded system accounts are insert-only.
+
+Invariants held by the database itself (see `ledger/doors`): every transaction has exactly `leg_count` postings that sum to zero per
+commodity and layer; nothing posted is changed, deleted or added to; a bounded account never passes its bounds, holds included.
+Every key begins with `community_id`, so that a book can be moved or sharded whole.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from ledger.columns import Count, Day, Digest, Flag, Key, Minor, Text, Timestamp, states
+
+AMOUNT_MINOR_MAX = 10**15
+"""Largest absolute amount of one posting, in the smallest unit."""
+CODE_LENGTH_MAX = 120
+COMMODITY_LENGTH_MAX = 24
+NARRATION_LENGTH_MAX = 500
+IDEMPOTENCY_KEY_LENGTH_MAX = 120
+
+
+class Base(DeclarativeBase):
+    """One metadata for the whole system; constraint names follow from table and column."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        UUID: Key,
+        datetime: Timestamp,
+        date: Day,
+        bool: Flag,
+        int: Minor,
+        bytes: Digest,
+        str: Text,
+    }
+
+
+def community_key() -> Mapped[UUID]:
+    """Return the column that begins every primary key."""
+    return mapped_column("community_id", Key, primary_key=True)
+
+
+class TransactionKind(StrEnum):
+    """What a transaction records."""
+
+    SERVICE = "service"
+    DONATION = "donation"
+    REDEMPTION = "redemption"
+    REVERSAL = "reversal"
+    TRANSFER = "transfer"
+    HOLD = "hold"
+    HOLD_POST = "hold_post"
+    HOLD_VOID = "hold_void"
+    HOLD_EXPIRE = "hold_expire"
+
+
+class Account(Base):
+    """Holds one commodity. `code` is a colon path; code, commodity and bounds never change."""
+
+    __tablename__ = "ledger_account"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "code"),
+        sa.CheckConstraint(f"length(code) BETWEEN 1 AND {CODE_LENGTH_MAX}", name="code_length"),
+        sa.CheckConstraint(
+            f"length(commodity) BETWEEN 1 AND {COMMODITY_LENGTH_MAX}", name="commodity_length"
+        ),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    commodity: Mapped[str]
+    is_bounded: Mapped[bool]
+    opened_at: Mapped[datetime]
+
+
+class Transaction(Base):
+    """Header of an immutable, balanced set of postings; written last on SQLite, so that its trigger sees every leg."""
+
+    __tablename__ = "ledger_transaction"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "id", "leg_count"),
+        sa.UniqueConstraint("community_id", "idempotency_key"),
+        sa.UniqueConstraint("community_id", "reverses_id"),
+        sa.UniqueConstraint("community_id", "resolves_id"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "reverses_id"],
+            ["ledger_transaction.community_id", "ledger_transaction.id"],
+            name="fk_ledger_transaction_reverses",
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "resolves_id"],
+            ["ledger_transaction.community_id", "ledger_transaction.id"],
+            name="fk_ledger_transaction_resolves",
+        ),
+        sa.CheckConstraint("leg_count BETWEEN 2 AND 1000", name="leg_count"),
+        sa.CheckConstraint(
+            "(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"
+        ),
+        sa.CheckConstraint(
+            f"length(idempotency_key) BETWEEN 1 AND {IDEMPOTENCY_KEY_LENGTH_MAX}", name="key_length"
+        ),
+        sa.CheckConstraint(f"length(narration) <= {NARRATION_LENGTH_MAX}", name="narration_length"),
+        sa.CheckConstraint("length(request_hash) = 32", name="request_hash_length"),
+        sa.CheckConstraint("length(content_hash) = 32", name="content_hash_length"),
+        sa.Index("ix_ledger_transaction_source", "community_id", "source"),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[TransactionKind] = mapped_column(Text)
+    leg_count: Mapped[int] = mapped_column(Count)
+    occurred_on: Mapped[date]
+    recorded_at: Mapped[datetime]
+    reverses_id: Mapped[UUID | None]
+    resolves_id: Mapped[UUID | None]
+    idempotency_key: Mapped[str]
+    request_hash: Mapped[bytes]
+    content_hash: Mapped[bytes]
+    actor: Mapped[str]
+    source: Mapped[str]
+    narration: Mapped[str]
+
+
+class Posting(Base):
+    """One signed amount into (+) or out of (-) one account; `is_pending` marks the layer of holds."""
+
+    __tablename__ = "ledger_posting"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "transaction_id", "leg_count"],
+            [
+                "ledger_transaction.community_id",
+                "ledger_transaction.id",
+                "ledger_transaction.leg_count",
+            ],
+            deferrable=True,
+            initially="DEFERRED",
+            name="fk_ledger_posting_header",
+        ),
+        sa.CheckConstraint("leg_no >= 0 AND leg_no < leg_count", name="leg_no"),
+        sa.CheckConstraint(
+            f"amount_minor <> 0 AND amount_minor BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}",
+            name="amount",
+        ),
+        sa.Index("ix_ledger_posting_account", "community_id", "account_id", "transaction_id"),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    leg_no: Mapped[int] = mapped_column(Count, primary_key=True)
+    leg_count: Mapped[int] = mapped_column(Count)
+    account_id: Mapped[UUID]
+    amount_minor: Mapped[int]
+    is_pending: Mapped[bool]
+
+
+class BalanceRow(Base):
+    """Running counters of a bounded account. Counters only grow; the bounds are CHECKs."""
+
+    __tablename__ = "ledger_balance"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "account_id"],
+            ["ledger_account.community_id", "ledger_account.id"],
+            name="fk_ledger_balance_account",
+        ),
+        sa.CheckConstraint(
+            "posted_in >= 0 AND posted_out >= 0 AND pending_in >= 0 AND pending_out >= 0",
+            name="counters",
+        ),
+        sa.CheckConstraint(
+            "floor_minor IS NULL OR posted_in - posted_out - pending_out >= floor_minor",
+            name="floor",
+        ),
+        sa.CheckConstraint(
+            "ceiling_minor IS NULL OR posted_in - posted_out + pending_in <= ceiling_minor",
+            name="ceiling",
+        ),
+        {"sqlite_strict": True, "postgresql_with": {"fillfactor": 50}},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    posted_in: Mapped[int] = mapped_column(default=0)
+    posted_out: Mapped[int] = mapped_column(default=0)
+    pending_in: Mapped[int] = mapped_column(default=0)
+    pending_out: Mapped[int] = mapped_column(default=0)
+    floor_minor: Mapped[int | None]
+    ceiling_minor: Mapped[int | None]
+    is_open: Mapped[bool] = mapped_column(default=True)
+
+
+class Hold(Base):
+    """An open hold: the pending transaction that placed it and when it runs out; the row goes when it is resolved."""
+
+    __tablename__ = "ledger_hold"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "transaction_id"],
+            ["ledger_transaction.community_id", "ledger_transaction.id"],
+            name="fk_ledger_hold_transaction",
+        ),
+        sa.Index("ix_ledger_hold_expires_at", "community_id", "expires_at"),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class Outbox(Base):
+    """Transactions that the sealer has not numbered yet."""
+
+    __tablename__ = "ledger_outbox"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    community_id: Mapped[UUID] = community_key()
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class SealBlock(Base):
+    """One block of the chain: a Merkle root over its transactions, linked to the block before."""
+
+    __tablename__ = "ledger_seal_block"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    community_id: Mapped[UUID] = community_key()
+    block_no: Mapped[int] = mapped_column(primary_key=True)
+    first_sequence: Mapped[int]
+    last_sequence: Mapped[int]
+    merkle_root: Mapped[bytes]
+    previous_hash: Mapped[bytes]
+    block_hash: Mapped[bytes]
+    sealed_at: Mapped[datetime]
+
+
+class SealItem(Base):
+    """Place of one transaction in the gapless sequence of its book."""
+
+    __tablename__ = "ledger_seal_item"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "transaction_id"),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    transaction_id: Mapped[UUID]
+    content_hash: Mapped[bytes]
+    block_no: Mapped[int]
+
+
+class Activity(Base):
+    """Sum of an account's sealed postings per month of `occurred_on`; derived, rebuildable."""
+
+    __tablename__ = "ledger_activity"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    community_id: Mapped[UUID] = community_key()
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    month_on: Mapped[date] = mapped_column(primary_key=True)
+    in_minor: Mapped[int]
+    out_minor: Mapped[int]
+    posting_count: Mapped[int]
+
+
+def ledger_tables() -> list[Any]:
+    """Return the tables behind the one door, in the order of their creation."""
+    return [table for table in Base.metadata.sorted_tables if table.name.startswith("ledger_")]

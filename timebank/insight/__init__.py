@@ -1,0 +1,1 @@
+"""Exports and verification of the whole book."""

@@ -1,0 +1,1 @@
+"""Points policy, commendations, certificates."""

@@ -1,0 +1,141 @@
+"""Tables of rewards: points policies, star rules, commendations, the certificate register.
+
+Every table here is history: a policy or rule is a version with a start date, never edited; a certificate is revoked, never deleted.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.columns import Count, Document, states
+from ledger.schema import Base, community_key
+
+
+class PointsPolicy(Base):
+    """What an hour is worth, from a date on. The policy in force on a day is the highest version that has started."""
+
+    __tablename__ = "points_policy"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "starts_on"),
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.CheckConstraint("version > 0", name="version"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    version: Mapped[int] = mapped_column(Count, primary_key=True)
+    starts_on: Mapped[date]
+    rule: Mapped[Any] = mapped_column(Document)
+    """{points_per_hour, points_per_hour_by_category: {category: n}, daily_minutes_max, points_by_provenance: [provenance that earns]}"""
+    released_by: Mapped[str]
+    released_at: Mapped[datetime]
+
+
+class StarRule(Base):
+    """Thresholds of the stars, from a date on."""
+
+    __tablename__ = "star_rule"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "starts_on"),
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    version: Mapped[int] = mapped_column(Count, primary_key=True)
+    starts_on: Mapped[date]
+    thresholds: Mapped[Any] = mapped_column(Document)
+    """Service minutes for one star, two stars …, rising: [6000, 18000, 36000, 60000, 90000]."""
+    released_by: Mapped[str]
+    released_at: Mapped[datetime]
+
+
+class CertificateStatus(StrEnum):
+    """A certificate is valid until revoked."""
+
+    VALID = "valid"
+    REVOKED = "revoked"
+
+
+class Commendation(Base):
+    """Stars given to one member for the service minutes of a period, with the evidence frozen."""
+
+    __tablename__ = "commendation"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "rule_version"], ["star_rule.community_id", "star_rule.version"]
+        ),
+        sa.CheckConstraint(
+            "issued_by_id IS NULL OR issued_by_id <> member_id", name="issued_by_another"
+        ),
+        sa.CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),
+        sa.CheckConstraint("period_to >= period_from", name="period"),
+        sa.Index("ix_commendation_member", "community_id", "member_id"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    rule_version: Mapped[int] = mapped_column(Count)
+    stars: Mapped[int] = mapped_column(Count)
+    counted_minutes: Mapped[int]
+    period_from: Mapped[date]
+    period_to: Mapped[date]
+    evidence: Mapped[Any] = mapped_column(Document)
+    """Frozen: {transaction_count, last_transaction_id, digest} of the postings counted."""
+    issued_by_id: Mapped[UUID | None]
+    issued_at: Mapped[datetime]
+
+
+class CertificateRegister(Base):
+    """The counter behind gapless certificate numbers, one row per year, raised with a locking UPDATE in the issuing transaction."""
+
+    __tablename__ = "certificate_register"
+    __table_args__ = (sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),)
+
+    community_id: Mapped[UUID] = community_key()
+    year: Mapped[int] = mapped_column(Count, primary_key=True)
+    last_number: Mapped[int] = mapped_column(Count)
+
+
+class Certificate(Base):
+    """A numbered certificate. `content` is what was printed, frozen; its hash stands on the paper."""
+
+    __tablename__ = "certificate"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "year", "number"),
+        sa.UniqueConstraint("community_id", "commendation_id"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "commendation_id"], ["commendation.community_id", "commendation.id"]
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.CheckConstraint("(status = 'revoked') = (revoked_at IS NOT NULL)", name="revoked_at"),
+        sa.CheckConstraint(
+            "(status = 'revoked') = (revoke_reason IS NOT NULL)", name="revoke_reason"
+        ),
+        sa.CheckConstraint("number > 0", name="number"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(Count)
+    number: Mapped[int] = mapped_column(Count)
+    member_id: Mapped[UUID]
+    commendation_id: Mapped[UUID]
+    content: Mapped[Any] = mapped_column(Document)
+    content_hash: Mapped[bytes]
+    status: Mapped[CertificateStatus] = mapped_column(
+        states(CertificateStatus, "status"), default=CertificateStatus.VALID
+    )
+    issued_at: Mapped[datetime]
+    issued_by_id: Mapped[UUID | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_by_id: Mapped[UUID | None]
+    revoke_reason: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""Service days: occasions, sign-up, check-in, attendance."""

@@ -1,0 +1,233 @@
+"""Tables of service days: sites, recurring series, occasions with slots, attendance, scans.
+
+Words: a *series* is the recurring plan (RRULE) of one activity at one site; an *occasion* is that activity on one day; a *slot* is a time window of
+it with a capacity; an *attendance* is one member at one occasion, from sign-up to posting; a *scan event* is the append-only record of one scan.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.columns import Count, Document, states
+from ledger.schema import Base, community_key
+
+
+class OccasionStatus(StrEnum):
+    """Where an occasion stands."""
+
+    PLANNED = "planned"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+class AttendanceState(StrEnum):
+    """From sign-up to the ledger; the last four are side states."""
+
+    ENROLLED = "enrolled"
+    IN = "in"
+    OUT = "out"
+    POSTED = "posted"
+    WITHDRAWN = "withdrawn"
+    NO_SHOW = "no_show"
+    DISPUTED = "disputed"
+    VOID = "void"
+
+
+class Provenance(StrEnum):
+    """How a minute came to be known."""
+
+    SELF_SCANNED = "self_scanned"
+    LEADER_SCANNED = "leader_scanned"
+    BACK_FILLED = "back_filled"
+
+
+class Category(StrEnum):
+    """Categories of service from the paper."""
+
+    ENVIRONMENT = "environment"
+    RESIDENT_INFORMATION = "resident_information"
+    SAFETY = "safety"
+    OUTREACH = "outreach"
+    AD_HOC = "ad_hoc"
+
+
+class Site(Base):
+    """A place where people meet."""
+
+    __tablename__ = "site"
+    __table_args__ = (sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),)
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    address: Mapped[str]
+
+
+class Series(Base):
+    """A recurring activity at one site; `rule` is an RRULE such as FREQ=MONTHLY;BYMONTHDAY=9. Times are `HH:MM` in the community's zone."""
+
+    __tablename__ = "service_series"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id", "site_id"], ["site.community_id", "site.id"]),
+        sa.ForeignKeyConstraint(
+            ["community_id", "leader_member_id"],
+            ["member.community_id", "member.id"],
+            name="fk_service_series_leader",
+        ),
+        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    site_id: Mapped[UUID]
+    leader_member_id: Mapped[UUID]
+    title: Mapped[str]
+    category: Mapped[Category] = mapped_column(states(Category, "category"))
+    rule: Mapped[str]
+    starts_on: Mapped[date]
+    start_time: Mapped[str]
+    end_time: Mapped[str]
+    capacity: Mapped[int] = mapped_column(Count)
+
+
+class Occasion(Base):
+    """One activity on one day at one site, run by one leader."""
+
+    __tablename__ = "occasion"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "series_id", "occurs_on"),
+        sa.UniqueConstraint("community_id", "short_code"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "series_id"], ["service_series.community_id", "service_series.id"]
+        ),
+        sa.ForeignKeyConstraint(["community_id", "site_id"], ["site.community_id", "site.id"]),
+        sa.ForeignKeyConstraint(
+            ["community_id", "leader_member_id"],
+            ["member.community_id", "member.id"],
+            name="fk_occasion_leader",
+        ),
+        sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        sa.Index("ix_occasion_occurs_on", "community_id", "occurs_on"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    short_code: Mapped[str]
+    """Base32 text of the venue code (with the community's code in front it is unique across the system)."""
+    series_id: Mapped[UUID | None]
+    site_id: Mapped[UUID]
+    leader_member_id: Mapped[UUID]
+    title: Mapped[str]
+    category: Mapped[Category] = mapped_column(states(Category, "category"))
+    occurs_on: Mapped[date]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    status: Mapped[OccasionStatus] = mapped_column(
+        states(OccasionStatus, "status"), default=OccasionStatus.PLANNED
+    )
+
+
+class Slot(Base):
+    """A time window of an occasion; an occasion has one or more."""
+
+    __tablename__ = "slot"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "occasion_id", "starts_at"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "occasion_id"], ["occasion.community_id", "occasion.id"]
+        ),
+        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
+        sa.CheckConstraint("enrolled_count BETWEEN 0 AND capacity", name="enrolled_count"),
+        sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    occasion_id: Mapped[UUID]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    capacity: Mapped[int] = mapped_column(Count)
+    enrolled_count: Mapped[int] = mapped_column(Count, default=0)
+
+
+class Attendance(Base):
+    """One member at one occasion. `actual_minutes` is the time present, `counted_minutes` what the slot and the daily cap leave of it."""
+
+    __tablename__ = "attendance"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "member_id", "occasion_id"),
+        sa.UniqueConstraint("community_id", "transaction_id"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "occasion_id"], ["occasion.community_id", "occasion.id"]
+        ),
+        sa.ForeignKeyConstraint(["community_id", "slot_id"], ["slot.community_id", "slot.id"]),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.CheckConstraint(
+            "confirmed_by_id IS NULL OR confirmed_by_id <> member_id", name="confirmed_by_another"
+        ),
+        sa.CheckConstraint(
+            "(state = 'posted') = (transaction_id IS NOT NULL)", name="posted_names_transaction"
+        ),
+        sa.CheckConstraint("out_at IS NULL OR out_at >= in_at", name="out_after_in"),
+        sa.CheckConstraint(
+            "counted_minutes IS NULL OR counted_minutes BETWEEN 0 AND 1440", name="counted_minutes"
+        ),
+        sa.Index("ix_attendance_occasion", "community_id", "occasion_id"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    occasion_id: Mapped[UUID]
+    slot_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    state: Mapped[AttendanceState] = mapped_column(states(AttendanceState, "state"))
+    enrolled_at: Mapped[datetime]
+    needs_lead: Mapped[bool] = mapped_column(default=False)
+    """Came without signing up, or by the poster: waits for the leader's yes."""
+    provenance: Mapped[Provenance | None] = mapped_column(states(Provenance, "provenance"))
+    in_at: Mapped[datetime | None]
+    in_by_id: Mapped[UUID | None]
+    out_at: Mapped[datetime | None]
+    out_by_id: Mapped[UUID | None]
+    is_out_missing: Mapped[bool] = mapped_column(default=False)
+    """No check-out: the planned end stands in for it."""
+    actual_minutes: Mapped[int | None] = mapped_column(Count)
+    counted_minutes: Mapped[int | None] = mapped_column(Count)
+    points: Mapped[int | None] = mapped_column(Count)
+    policy_version: Mapped[int | None] = mapped_column(Count)
+    confirmed_by_id: Mapped[UUID | None]
+    """Member who confirmed; None with a confirmed_at only for the system itself."""
+    confirmed_at: Mapped[datetime | None]
+    transaction_id: Mapped[UUID | None]
+
+
+class ScanEvent(Base):
+    """One scan, accepted or refused, append-only. The same nonce gives the stored answer again."""
+
+    __tablename__ = "scan_event"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "nonce"),
+        sa.Index("ix_scan_event_occasion", "community_id", "occasion_id"),
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[str]
+    occasion_id: Mapped[UUID | None]
+    member_id: Mapped[UUID | None]
+    scanned_by_id: Mapped[UUID | None]
+    """The leader who scanned for somebody; None when the member scanned."""
+    kind: Mapped[str]
+    """in, out or auto (the state decides)."""
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    answer: Mapped[Any] = mapped_column(Document)
+    scanned_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    device: Mapped[str] = mapped_column(default="")

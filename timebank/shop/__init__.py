@@ -1,0 +1,1 @@
+"""The charity shop: intake, stock, till."""

@@ -1,0 +1,18 @@
+"""Every table of the system, imported once, so that migrations and lints see the whole metadata."""
+
+from ledger.schema import Base
+from timebank import audit
+from timebank.people import models as people
+from timebank.rewards import models as rewards
+from timebank.service import models as service
+from timebank.shop import models as shop
+
+__all__ = ["Base", "audit", "people", "rewards", "service", "shop"]
+
+GLOBAL_TABLES: dict[str, str] = {
+    "street": "stands above communities",
+    "community": "is the community; its code is unique across the system because certificate numbers begin with it",
+    "person": "one sign-in serves a member row in each community",
+    "sign_in_throttle": "a sign-in is tried before a community is known",
+}
+"""Tables that are not inside one book, each with its reason; a table inside a book may refer to them."""
