@@ -23,7 +23,6 @@ PREFIX: Final = "TIMEBANK_"
 LOCALES: Final = ("zh", "en")
 PORT_MIN: Final = 1
 PORT_MAX: Final = 65_535
-PORT_EXPECTED: Final = f"expected a whole number from {PORT_MIN} to {PORT_MAX}."
 SECRET_KEY_LENGTH_MIN: Final = 32
 SECRET_KEY_BYTES: Final = 32
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105  # a file name
@@ -83,7 +82,7 @@ def read_settings() -> Settings:
     data_dir = Path(env.str("DATA_DIR", "data", validate=_not_empty)).absolute()
     database_url = env.str("DATABASE_URL", None, validate=_database_address)
     host = env.str("HOST", "127.0.0.1", validate=_not_empty)
-    port = env.int("PORT", 8000, validate=_port, error_messages={"invalid": PORT_EXPECTED})
+    port = env.str("PORT", "8000", validate=_port)
     secret_key = env.str("SECRET_KEY", None, validate=_secret_key)
     base_url = env.str("BASE_URL", None, validate=_base_address)
     default_locale = env.str("DEFAULT_LOCALE", "zh", validate=_locale)
@@ -95,7 +94,7 @@ def read_settings() -> Settings:
         database_url=_with_driver(database_url or f"sqlite:///{data_dir / BOOK_FILE}"),
         data_dir=_prepared(data_dir),
         host=host,
-        port=port,
+        port=int(port),
         secret_key=secret_key or _kept_secret_key(data_dir),
         base_url=(base_url or f"http://{_visible(host)}:{port}").rstrip("/"),
         default_locale=default_locale,
@@ -113,9 +112,11 @@ def _not_empty(value: str) -> None:
         raise ValidationError("expected some text, it is empty.")
 
 
-def _port(value: int) -> None:
-    if not PORT_MIN <= value <= PORT_MAX:
-        raise ValidationError(PORT_EXPECTED)
+def _port(value: str) -> None:
+    if not (value.isascii() and value.isdigit() and PORT_MIN <= int(value) <= PORT_MAX):
+        raise ValidationError(
+            f"expected a whole number from {PORT_MIN} to {PORT_MAX}, not {value!r}."
+        )
 
 
 def _secret_key(value: str) -> None:

@@ -1,0 +1,130 @@
+"""Fixtures for every test: real databases, fresh and migrated, an application on top, and a fixed key.
+
+A test that asks for `database`, `session` or `book` runs on SQLite and on PostgreSQL. A test that asks for
+`app` runs on SQLite only, unless it is marked `@pytest.mark.databases("sqlite", "postgresql")`; the same mark
+narrows any other test.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy.orm import Session
+
+from ledger.database import Database
+from migrations import run as migrations
+from tests.servers import APPLICATION, OWNER, Server, postgresql
+from timebank.codes import CodeKeys
+from timebank.settings import Settings
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+ROOT_KEY = bytes(range(32))
+
+hypothesis_settings.register_profile("check", deadline=None, max_examples=50, derandomize=True)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
+hypothesis_settings.load_profile("check")
+
+
+@dataclass(frozen=True)
+class Book:
+    """One fresh database: the address of the application and that of the owner of its tables."""
+
+    url: str
+    owner_url: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith(SQLITE)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the databases of a test that needs one."""
+    if "book" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("databases")
+    default = (SQLITE,) if "app" in metafunc.fixturenames else (SQLITE, POSTGRESQL)
+    metafunc.parametrize("book", mark.args if mark else default, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of this test process."""
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(server: Server) -> str:
+    """A migrated database that every PostgreSQL test starts from as a copy."""
+    name = server.create()
+    migrations.upgrade(server.url(name), application_role=APPLICATION)
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that every SQLite test starts from as a copy."""
+    path = tmp_path_factory.mktemp("template") / "book.sqlite3"
+    migrations.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
+    """A fresh, migrated, empty book."""
+    if request.param == SQLITE:
+        path = tmp_path / "book.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield Book(url=f"sqlite:///{path}", owner_url=f"sqlite:///{path}")
+        return
+    server: Server = request.getfixturevalue("server")
+    name = server.create(request.getfixturevalue("postgresql_template"))
+    yield Book(url=server.url(name, APPLICATION), owner_url=server.url(name, OWNER))
+    server.drop(name)
+
+
+@pytest.fixture
+def database(book: Book) -> Iterator[Database]:
+    """The book as the application sees it: on PostgreSQL, through the restricted role."""
+    opened = Database(book.url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def owner_database(book: Book) -> Iterator[Database]:
+    """The same book as the owner of its tables sees it."""
+    opened = Database(book.owner_url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A write session, committed at the end of the test."""
+    with database.begin() as opened:
+        yield opened
+
+
+@pytest.fixture
+def keys() -> CodeKeys:
+    """Keys that sign the same code the same way in every run."""
+    return CodeKeys(ROOT_KEY)
+
+
+@pytest.fixture
+def settings(book: Book, tmp_path: Path) -> Settings:
+    """What an operator would have set for the book of this test."""
+    return Settings(
+        database_url=book.url,
+        data_dir=tmp_path,
+        host="127.0.0.1",
+        port=8000,
+        secret_key="a secret that only the tests know, long enough",
+        base_url="http://localhost",
+        default_locale="zh",
+    )
