@@ -1,12 +1,12 @@
-"""Fixtures for every test: real databases, fresh and migrated, an application on top, and a fixed key.
+"""Fixtures of every test: real databases, fresh and migrated, the application, a fixed key.
 
-A test that asks for `database`, `session` or `book` runs on SQLite and on PostgreSQL. A test that asks for
-`app` runs on SQLite only, unless it is marked `@pytest.mark.databases("sqlite", "postgresql")`; the same mark
-narrows any other test.
+A test that asks for `database`, `session` or `book` runs on SQLite and on PostgreSQL. A test that
+asks for `app` runs on SQLite only. The mark `@pytest.mark.databases("sqlite", "postgresql")` says
+otherwise for one test.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
