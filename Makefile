@@ -1,0 +1,49 @@
+# Everything a person does with this tree. Needs python3 (3.11 or newer), make and git; uv is used where
+# it is on PATH. `make run` and `make test` set up what they need, once.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( cores > 8 ? 8 : cores )))
+PYTEST_OPTIONS ?=
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes \
+	--upgrade --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: run test check bench setup format lock
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.runtime ## serve http://127.0.0.1:8000 with the demo world in ./data
+	@exec $(BIN)/timebank serve --demo
+
+test: $(VENV)/.development ## every test: SQLite, PostgreSQL, a real browser
+	@$(BIN)/python -m tests.tools
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_OPTIONS)
+
+check: $(VENV)/.development ## style, types, imports, then every test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.development ## every benchmark, with its table
+	@$(BIN)/python -m bench
+
+setup: $(VENV)/.development ## everything that tests and checks need
+
+format: $(VENV)/.development ## bring the code into shape
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+# Raises every version that pyproject.toml allows; review the change, run the tests, commit.
+lock: ## write both lock files anew; needs uv
+	uv pip compile $(COMPILE) --group build -o requirements.lock pyproject.toml
+	uv pip compile $(COMPILE) --group dev --group build -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@.ci/install $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock $(VENV)/.runtime
+	@.ci/install $(VENV) requirements-dev.lock
+	@touch $@
