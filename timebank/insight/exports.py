@@ -1,9 +1,8 @@
 """The book as plain text, so that it can be checked without us: hledger, ledger and beancount.
 
 Words: a *journal* is the whole book of one community in the syntax of one outside program: the
-    units,
-the accounts, every posted transaction in the order of its day, and at the end what we hold each
-balance to be.
+units, the accounts, every posted transaction in the order of its day, and at the end what we hold
+each balance to be.
 
 Invariants: nothing in a journal names a person (accounts carry volunteer numbers); holds are not
 posted and are left out; the text is made line by line, so that memory does not grow with the book.

@@ -1,0 +1,120 @@
+"""What the commands share: the open book, the community they speak of, errors in one line.
+
+This is the one module of the command line that may import the ledger: the session of a command is
+made here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.database import Database, UnfitDatabase
+from migrations import run as migrations
+from timebank.actors import Actor
+from timebank.codes import CodeKeys
+from timebank.errors import Refusal
+from timebank.people.models import Community
+from timebank.settings import Settings, WrongSettings, read_settings
+
+FAILED: Final = 1
+ACTOR_NAME: Final = "command-line"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBook:
+    """The book as a command holds it."""
+
+    settings: Settings
+    database: Database
+    keys: CodeKeys
+
+
+class OneLineErrors(click.Group):
+    """A group of commands whose expected failures are one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what we foresee into click's own one-line error."""
+        try:
+            return super().invoke(ctx)
+        except (Refusal, WrongSettings, UnfitDatabase) as error:
+            raise click.ClickException(str(error)) from error
+        except sa.exc.DBAPIError as error:
+            raise click.ClickException(
+                f"the database answers: {_first_line(error.orig)}"
+            ) from error
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{name}{error.strerror or error}") from error
+
+
+@contextmanager
+def open_book(*, is_current: bool = True) -> Iterator[OpenBook]:
+    """Open the book of the settings for the length of a command.
+
+    Args:
+        is_current: True refuses a book whose tables are not those this version works with.
+    """
+    settings = read_settings()
+    database = Database(settings.database_url)
+    try:
+        if is_current:
+            require_current(database)
+        yield OpenBook(settings, database, CodeKeys(settings.secret_key.encode()))
+    finally:
+        database.engine.dispose()
+
+
+def require_current(database: Database) -> None:
+    """Fail unless the tables are exactly those that this version works with."""
+    present, newest = migrations.present_revision(database), migrations.newest_revision()
+    if present != newest:
+        raise click.ClickException(
+            f"the tables stand at {present or 'nothing'}, this version needs {newest}: "
+            "run `timebank db upgrade` as the owner of the database."
+        )
+
+
+def community_option(function: Any) -> Any:
+    """Add `--community CODE` to a command."""
+    return click.option(
+        "--community",
+        metavar="CODE",
+        help="Code of the community, such as D; may be left out where there is only one.",
+    )(function)
+
+
+def find_community(session: Session, code: str | None) -> Community:
+    """Return the community that a command speaks of.
+
+    Args:
+        session: any session.
+        code: its code; None takes the only one there is.
+    """
+    query = sa.select(Community).order_by(Community.code)
+    communities = {community.code: community for community in session.scalars(query)}
+    if not communities:
+        raise click.ClickException("the book is empty: there is no community yet.")
+    if code is None and len(communities) > 1:
+        raise click.UsageError(f"which community? --community {' | '.join(communities)}")
+    if code is not None and code not in communities:
+        raise click.UsageError(f"no community {code!r} here, but {', '.join(communities)}.")
+    return communities[code] if code is not None else next(iter(communities.values()))
+
+
+def system_actor(community: Community) -> Actor:
+    """Return the actor of a command: whoever may run it on this machine may do everything."""
+    return Actor.system(community.community_id, ACTOR_NAME)
+
+
+def is_empty(session: Session) -> bool:
+    """Tell whether no community has been founded yet."""
+    return session.scalar(sa.select(Community.code).limit(1)) is None
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else "nothing"

@@ -1,0 +1,112 @@
+"""Commands that start things: serve the pages, load the demo world."""
+
+import socket
+from importlib import import_module
+from typing import Final
+
+import click
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from migrations import run as migrations
+from timebank.settings import Settings
+from web.cli.book import OpenBook, is_empty, open_book, require_current
+
+BLOCKING_THREADS: Final = 4
+"""Threads that run views; more would only wait for the one writer of an SQLite book."""
+APPLICATION: Final = "web.serving:application"
+
+
+@click.command()
+@click.option(
+    "--demo", "is_demo", is_flag=True, help="Load the demo world first if the book is empty."
+)
+def serve(*, is_demo: bool) -> None:
+    """Serve the pages and the API until Ctrl-C or SIGTERM.
+
+    An SQLite book is made and brought up to date by itself; on PostgreSQL that is for
+    `timebank db upgrade`.
+    """
+    with open_book(is_current=False) as book:
+        _require_free_port(book.settings)
+        _bring_up_to_date(book)
+        if is_demo:
+            _load_if_empty(book)
+        _announce(book)
+        settings = book.settings
+    _serve(settings)
+
+
+@click.command()
+def demo() -> None:
+    """Load the demo world into an empty book: two communities, 24 months of service days."""
+    with open_book(is_current=False) as book:
+        _bring_up_to_date(book)
+        if not _load_if_empty(book):
+            raise click.ClickException("the book is not empty; the demo world needs an empty one.")
+        _announce(book)
+
+
+def _require_free_port(settings: Settings) -> None:
+    """Fail before any work if something else listens there; the server itself would retry."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+                "Set TIMEBANK_PORT or TIMEBANK_HOST to something free."
+            ) from error
+
+
+def _bring_up_to_date(book: OpenBook) -> None:
+    """Upgrade an SQLite book; only check any other, whose owner is somebody else."""
+    if not book.settings.is_sqlite:
+        require_current(book.database)
+    elif migrations.present_revision(book.database) != migrations.newest_revision():
+        migrations.upgrade(book.settings.database_url)
+
+
+def _load_if_empty(book: OpenBook) -> bool:
+    with book.database.reading() as session:
+        if not is_empty(session):
+            return False
+    # Imported here: only the first start needs the demo world, and the second must be quick.
+    world = import_module("timebank.demo.load")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Demo world", total=None)
+        world.load(
+            book.database,
+            book.keys,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    return True
+
+
+def _announce(book: OpenBook) -> None:
+    click.echo(f"timebank serves {book.settings.base_url}")
+
+
+def _serve(settings: Settings) -> None:
+    Server(
+        APPLICATION,
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=1,
+        blocking_threads=BLOCKING_THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+    ).serve()
