@@ -1,6 +1,7 @@
 """Tables of rewards: points policies, star rules, commendations, the certificate register.
 
-Every table here is history: a policy or rule is a version with a start date, never edited; a certificate is revoked, never deleted.
+Every table here is history: a policy or rule is a version with a start date, never edited; a
+certificate is revoked, never deleted.
 """
 
 from datetime import date, datetime
@@ -14,9 +15,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ledger.columns import Count, Document, states
 from ledger.schema import Base, community_key
 
+STARS_MAX = 5
+REASON_LENGTH_MAX = 200
+
 
 class PointsPolicy(Base):
-    """What an hour is worth, from a date on. The policy in force on a day is the highest version that has started."""
+    """What an hour is worth, from a date on; in force is the highest version that has started."""
 
     __tablename__ = "points_policy"
     __table_args__ = (
@@ -29,7 +33,8 @@ class PointsPolicy(Base):
     version: Mapped[int] = mapped_column(Count, primary_key=True)
     starts_on: Mapped[date]
     rule: Mapped[Any] = mapped_column(Document)
-    """{points_per_hour, points_per_hour_by_category: {category: n}, daily_minutes_max, points_by_provenance: [provenance that earns]}"""
+    """{points_per_hour, points_per_hour_by_category: {category: n}, daily_minutes_max,
+    points_by_provenance: [provenance that earns]}"""
     released_by: Mapped[str]
     released_at: Mapped[datetime]
 
@@ -41,6 +46,8 @@ class StarRule(Base):
     __table_args__ = (
         sa.UniqueConstraint("community_id", "starts_on"),
         sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.CheckConstraint("version > 0", name="version"),
+        {"sqlite_strict": True},
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -73,9 +80,11 @@ class Commendation(Base):
         sa.CheckConstraint(
             "issued_by_id IS NULL OR issued_by_id <> member_id", name="issued_by_another"
         ),
-        sa.CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),
+        sa.CheckConstraint(f"stars BETWEEN 1 AND {STARS_MAX}", name="stars"),
+        sa.CheckConstraint("counted_minutes > 0", name="counted_minutes"),
         sa.CheckConstraint("period_to >= period_from", name="period"),
         sa.Index("ix_commendation_member", "community_id", "member_id"),
+        {"sqlite_strict": True},
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -87,16 +96,21 @@ class Commendation(Base):
     period_from: Mapped[date]
     period_to: Mapped[date]
     evidence: Mapped[Any] = mapped_column(Document)
-    """Frozen: {transaction_count, last_transaction_id, digest} of the postings counted."""
+    """Frozen: {transaction_count, last_transaction_id, digest} of the postings counted, and the
+    digest of the whole run as `run_digest`."""
     issued_by_id: Mapped[UUID | None]
     issued_at: Mapped[datetime]
 
 
 class CertificateRegister(Base):
-    """The counter behind gapless certificate numbers, one row per year, raised with a locking UPDATE in the issuing transaction."""
+    """The counter behind gapless certificate numbers: one row a year, raised by a locking UPDATE."""
 
     __tablename__ = "certificate_register"
-    __table_args__ = (sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),)
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.CheckConstraint("last_number >= 0", name="last_number"),
+        {"sqlite_strict": True},
+    )
 
     community_id: Mapped[UUID] = community_key()
     year: Mapped[int] = mapped_column(Count, primary_key=True)
@@ -104,7 +118,7 @@ class CertificateRegister(Base):
 
 
 class Certificate(Base):
-    """A numbered certificate. `content` is what was printed, frozen; its hash stands on the paper."""
+    """A numbered certificate. `content` is what was printed, frozen; its hash is on the paper."""
 
     __tablename__ = "certificate"
     __table_args__ = (
@@ -121,6 +135,18 @@ class Certificate(Base):
             "(status = 'revoked') = (revoke_reason IS NOT NULL)", name="revoke_reason"
         ),
         sa.CheckConstraint("number > 0", name="number"),
+        sa.CheckConstraint("length(content_hash) = 32", name="content_hash_length"),
+        sa.CheckConstraint(
+            "issued_by_id IS NULL OR issued_by_id <> member_id", name="issued_by_another"
+        ),
+        sa.CheckConstraint(
+            "revoked_by_id IS NULL OR revoked_by_id <> member_id", name="revoked_by_another"
+        ),
+        sa.CheckConstraint(
+            f"revoke_reason IS NULL OR length(revoke_reason) BETWEEN 1 AND {REASON_LENGTH_MAX}",
+            name="revoke_reason_length",
+        ),
+        sa.Index("ix_certificate_member", "community_id", "member_id"),
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -139,3 +165,13 @@ class Certificate(Base):
     revoked_at: Mapped[datetime | None]
     revoked_by_id: Mapped[UUID | None]
     revoke_reason: Mapped[str | None]
+
+    @property
+    def printed_number(self) -> str:
+        """Return the number as it stands on the paper, such as D2026-000137."""
+        return str(self.content["registration"]["number"])
+
+    @property
+    def code(self) -> str:
+        """Return what the QR carries after `V/`: number and signature."""
+        return f"{self.printed_number}.{self.content['registration']['signature']}"
