@@ -2,13 +2,15 @@
 
 A test that asks for `database`, `session` or `book` runs on SQLite and on PostgreSQL. A test that
 asks for `app` runs on SQLite only. The mark `@pytest.mark.databases("sqlite", "postgresql")` says
-otherwise for one test.
+otherwise for one test. The web and the browser are imported by the fixtures that need them, so that
+tests of the kernel load neither.
 """
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -19,6 +21,11 @@ from migrations import run as migrations
 from tests.servers import APPLICATION, OWNER, Server, postgresql
 from timebank.codes import CodeKeys
 from timebank.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -119,12 +126,38 @@ def keys() -> CodeKeys:
 @pytest.fixture
 def settings(book: Book, tmp_path: Path) -> Settings:
     """What an operator would have set for the book of this test."""
-    return Settings(
-        database_url=book.url,
-        data_dir=tmp_path,
-        host="127.0.0.1",
-        port=8000,
-        secret_key="a secret that only the tests know, long enough",
-        base_url="http://localhost",
-        default_locale="zh",
-    )
+    from tests.applications import settings_for
+
+    return settings_for(book.url, tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> "Flask":
+    """The application on the book of this test; shares its connections with `database`."""
+    from tests.applications import application
+
+    return application(settings, database)
+
+
+@pytest.fixture
+def client(app: "Flask") -> "FlaskClient":
+    """A browser without JavaScript and without a sign-in."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One Chromium per test process; every test opens its own context."""
+    from tests.browsers import launched
+
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def address(app: "Flask") -> Iterator[str]:
+    """The address of the application, served on a free port."""
+    from tests.browsers import served
+
+    with served(app) as url:
+        yield url

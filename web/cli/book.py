@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import click
-import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ledger.database import Database, UnfitDatabase
@@ -18,6 +18,7 @@ from migrations import run as migrations
 from timebank.actors import Actor
 from timebank.codes import CodeKeys
 from timebank.errors import Refusal
+from timebank.people import organisations
 from timebank.people.models import Community
 from timebank.settings import Settings, WrongSettings, read_settings
 
@@ -43,7 +44,7 @@ class OneLineErrors(click.Group):
             return super().invoke(ctx)
         except (Refusal, WrongSettings, UnfitDatabase) as error:
             raise click.ClickException(str(error)) from error
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             raise click.ClickException(
                 f"the database answers: {_first_line(error.orig)}"
             ) from error
@@ -88,32 +89,27 @@ def community_option(function: Any) -> Any:
     )(function)
 
 
-def find_community(session: Session, code: str | None) -> Community:
+def choose_community(session: Session, code: str | None) -> Community:
     """Return the community that a command speaks of.
 
     Args:
         session: any session.
         code: its code; None takes the only one there is.
     """
-    query = sa.select(Community).order_by(Community.code)
-    communities = {community.code: community for community in session.scalars(query)}
+    if code is not None:
+        return organisations.find_community(session, code=code)
+    communities = organisations.list_communities(session)
     if not communities:
         raise click.ClickException("the book is empty: there is no community yet.")
-    if code is None and len(communities) > 1:
-        raise click.UsageError(f"which community? --community {' | '.join(communities)}")
-    if code is not None and code not in communities:
-        raise click.UsageError(f"no community {code!r} here, but {', '.join(communities)}.")
-    return communities[code] if code is not None else next(iter(communities.values()))
+    if len(communities) > 1:
+        codes = " | ".join(community.code for community in communities)
+        raise click.UsageError(f"which community? --community {codes}")
+    return communities[0]
 
 
 def system_actor(community: Community) -> Actor:
     """Return the actor of a command: whoever may run it on this machine may do everything."""
     return Actor.system(community.community_id, ACTOR_NAME)
-
-
-def is_empty(session: Session) -> bool:
-    """Tell whether no community has been founded yet."""
-    return session.scalar(sa.select(Community.code).limit(1)) is None
 
 
 def _first_line(error: BaseException | None) -> str:

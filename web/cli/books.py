@@ -12,8 +12,8 @@ from timebank.insight import exports, verification
 from timebank.insight.exports import JournalFormat
 from web.cli.book import (
     FAILED,
+    choose_community,
     community_option,
-    find_community,
     open_book,
     system_actor,
 )
@@ -59,7 +59,7 @@ def export() -> None:
 def journal(format_name: str, output: TextIO, community: str | None) -> None:
     """Write one community's book as a journal that an outside program can check."""
     with open_book() as book, book.database.reading() as session:
-        actor = system_actor(find_community(session, community))
+        actor = system_actor(choose_community(session, community))
         output.writelines(
             exports.journal(session, actor, journal_format=JournalFormat(format_name))
         )

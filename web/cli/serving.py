@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from migrations import run as migrations
+from timebank.people import organisations
 from timebank.settings import Settings
-from web.cli.book import OpenBook, is_empty, open_book, require_current
+from web.cli.book import OpenBook, open_book, require_current
 
 BLOCKING_THREADS: Final = 4
 """Threads that run views; more would only wait for the one writer of an SQLite book."""
@@ -74,7 +75,7 @@ def _bring_up_to_date(book: OpenBook) -> None:
 
 def _load_if_empty(book: OpenBook) -> bool:
     with book.database.reading() as session:
-        if not is_empty(session):
+        if organisations.list_communities(session):
             return False
     # Imported here: only the first start needs the demo world, and the second must be quick.
     world = import_module("timebank.demo.load")

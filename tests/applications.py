@@ -1,0 +1,32 @@
+"""The application as tests start it, with settings that stand still."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from ledger.database import Database
+from timebank.settings import Settings
+from web.app import create_app
+
+SECRET_KEY = "a secret that only the tests know, long enough"
+BASE_URL = "http://localhost"
+
+
+def settings_for(database_url: str, folder: Path) -> Settings:
+    """Return what an operator would have set for a book."""
+    return Settings(
+        database_url=database_url,
+        data_dir=folder,
+        host="127.0.0.1",
+        port=8000,
+        secret_key=SECRET_KEY,
+        base_url=BASE_URL,
+        default_locale="zh",
+    )
+
+
+def application(settings: Settings, database: Database | None = None) -> Flask:
+    """Return the application in testing mode: an unforeseen error reaches the test."""
+    app = create_app(settings, database=database)
+    app.config.update(TESTING=True)
+    return app
