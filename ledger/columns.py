@@ -138,13 +138,47 @@ Text = sa.Text().with_variant(sa.TEXT(), SQLITE)
 """Text; its length is a CHECK where it matters."""
 
 
-def states(enumeration: type[StrEnum], name: str) -> sa.Enum:
+class States(TypeDecorator[Any]):
+    """One of a fixed list of words, guarded by a CHECK; read back as a member of the StrEnum when one is given."""
+
+    impl = sa.Enum
+    cache_ok = True
+
+    def __init__(
+        self, name: str, values: list[str], enumeration: type[StrEnum] | None = None
+    ) -> None:
+        """Name the CHECK and list the words.
+
+        Args:
+            name: last part of the constraint's name.
+            values: the words, in the order of the story.
+            enumeration: None in a migration, which stays true when the enumeration later grows.
+        """
+        super().__init__(*values, name=name, native_enum=False, create_constraint=True, length=32)
+        self.name = name
+        self.values = values
+        self.enumeration = enumeration
+
+    def copy(self, **_: Any) -> "States":
+        """Return a twin for a copied column."""
+        return States(self.name, self.values, self.enumeration)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """TEXT on SQLite, varchar elsewhere."""
+        return dialect.type_descriptor(sa.TEXT() if dialect.name == SQLITE else sa.String(32))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write; an unknown word is a programmer's error."""
+        if value is None:
+            return None
+        assert value in self.values, f"{value!r} is none of {self.values}"
+        return str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Read."""
+        return value if value is None or self.enumeration is None else self.enumeration(value)
+
+
+def states(enumeration: type[StrEnum], name: str) -> States:
     """Return the type of a column that holds a StrEnum's value, guarded by a CHECK named `name`."""
-    return sa.Enum(
-        enumeration,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=32,
-        values_callable=lambda members: [member.value for member in members],
-    )
+    return States(name, [member.value for member in enumeration], enumeration)

@@ -6,6 +6,8 @@
     ├── Refused     409   a rule forbids it in the present state
     └── Invalid     422   the input itself is wrong
 
+The leaves of the kernel stand below their parents; `timebank/errors.py` holds those of the areas.
+
 Each leaf has a stable `code` (snake_case, documented) and an English `message` template whose fields come from
 `details`. The web translates the template, then fills in the details; the code and the details go to the API as they are.
 """
@@ -61,3 +63,164 @@ class Invalid(Refusal):
     status = 422
     code = "invalid"
     message = N_("Please check what was entered.")
+
+
+class Unavailable(Refused):
+    """The database cannot answer at this moment; nothing was written, and the same request may be sent again."""
+
+    status = 503
+    code = "unavailable"
+    message = N_("The book cannot be reached at the moment. Please try again.")
+
+
+class Busy(Unavailable):
+    """Another session held a lock for too long."""
+
+    code = "busy"
+    message = N_("The book is busy. Please try again.")
+
+
+class UnknownAccount(NotFound):
+    """A leg names an account that is not in this book."""
+
+    code = "unknown_account"
+    message = N_("There is no account %(account_id)s in this book.")
+
+
+class UnknownTransaction(NotFound):
+    """The transaction is not in this book."""
+
+    code = "unknown_transaction"
+    message = N_("There is no transaction %(transaction_id)s in this book.")
+
+
+class BalanceTooLow(Refused):
+    """The account may not fall below its floor; `available_minor` is what may still leave it."""
+
+    code = "balance_too_low"
+    message = N_("%(account)s: needs %(needed_minor)s, %(available_minor)s available.")
+
+
+class BalanceTooHigh(Refused):
+    """The account may not rise above its ceiling; `available_minor` is what may still enter it."""
+
+    code = "balance_too_high"
+    message = N_("%(account)s: %(needed_minor)s to enter, room for %(available_minor)s.")
+
+
+class AccountClosed(Refused):
+    """The account takes no more postings."""
+
+    code = "account_closed"
+    message = N_("Account %(account)s is closed.")
+
+
+class AccountDiffers(Refused):
+    """The account exists, and one of its facts is not the one asked for."""
+
+    code = "account_differs"
+    message = N_("Account %(account)s already exists with another %(field)s.")
+
+
+class KeyReused(Refused):
+    """The idempotency key already stands for a different request."""
+
+    code = "key_reused"
+    message = N_("This key was already used with another %(field)s.")
+
+
+class AlreadyReversed(Refused):
+    """A transaction is reversed once."""
+
+    code = "already_reversed"
+    message = N_("Transaction %(transaction_id)s is already reversed.")
+
+
+class IsReversal(Refused):
+    """A reversal is not reversed again."""
+
+    code = "is_reversal"
+    message = N_("Transaction %(transaction_id)s is itself a reversal.")
+
+
+class Unbalanced(Invalid):
+    """The legs of one commodity do not sum to zero."""
+
+    code = "unbalanced"
+    message = N_("The %(commodity)s legs sum to %(sum_minor)s, not to zero.")
+
+
+class TooFewLegs(Invalid):
+    """A transaction has at least two legs."""
+
+    code = "too_few_legs"
+    message = N_("A transaction needs %(count_min)s legs, this one has %(count)s.")
+
+
+class TooManyLegs(Invalid):
+    """A transaction has at most a thousand legs."""
+
+    code = "too_many_legs"
+    message = N_("A transaction takes %(count_max)s legs, this one has %(count)s.")
+
+
+class AmountOutOfRange(Invalid):
+    """An amount is a whole number of smallest units, not zero, and not beyond the limit."""
+
+    code = "amount_out_of_range"
+    message = N_("%(amount)s is not a whole amount between 1 and %(amount_max)s, in or out.")
+
+
+class NarrationTooLong(Invalid):
+    """A narration is one short paragraph."""
+
+    code = "narration_too_long"
+    message = N_("The narration has %(length)s characters, at most %(length_max)s fit.")
+
+
+class TextOutOfRange(Invalid):
+    """A text is missing, too long, or holds a character that the database cannot keep."""
+
+    code = "text_out_of_range"
+    message = N_("%(field)s must be a text of 1 to %(length_max)s printable characters.")
+
+
+class KindReserved(Invalid):
+    """Reversals and holds have calls of their own."""
+
+    code = "kind_reserved"
+    message = N_("A transaction of kind %(kind)s cannot be posted directly.")
+
+
+class ReasonRequired(Invalid):
+    """A reversal says why."""
+
+    code = "reason_required"
+    message = N_("A reversal needs a reason.")
+
+
+class BoundsInvalid(Invalid):
+    """Only a bounded account has bounds; zero lies between them."""
+
+    code = "bounds_invalid"
+    message = N_("The bounds of account %(account)s do not hold zero between them.")
+
+
+def refusal(code: str, details: dict[str, Any]) -> Refusal:
+    """Return the kernel's refusal of a code, as the database names it."""
+    return _BY_CODE[code](**details)
+
+
+_BY_CODE: dict[str, type[Refusal]] = {
+    leaf.code: leaf
+    for leaf in (
+        UnknownAccount,
+        UnknownTransaction,
+        BalanceTooLow,
+        BalanceTooHigh,
+        AccountClosed,
+        AlreadyReversed,
+        IsReversal,
+        Unbalanced,
+    )
+}

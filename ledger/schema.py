@@ -20,8 +20,15 @@ from ledger.columns import Count, Day, Digest, Flag, Key, Minor, Text, Timestamp
 
 AMOUNT_MINOR_MAX = 10**15
 """Largest absolute amount of one posting, in the smallest unit."""
+COUNTER_MAX = 4 * 10**18
+"""Largest value of a balance counter; two of them and one transaction still fit a signed 64-bit integer."""
+LEG_COUNT_MIN = 2
+LEG_COUNT_MAX = 1000
 CODE_LENGTH_MAX = 120
 COMMODITY_LENGTH_MAX = 24
+KIND_LENGTH_MAX = 32
+REFERENCE_LENGTH_MAX = 120
+"""Of `actor` and of `source`."""
 NARRATION_LENGTH_MAX = 500
 IDEMPOTENCY_KEY_LENGTH_MAX = 120
 
@@ -54,8 +61,20 @@ def community_key() -> Mapped[UUID]:
     return mapped_column("community_id", Key, primary_key=True)
 
 
+def _unique_where_set(column: str) -> sa.Index:
+    """Return a unique index over the few rows that have `column`, so that an ordinary post does not pay for it."""
+    return sa.Index(
+        f"uq_ledger_transaction_{column}",
+        "community_id",
+        column,
+        unique=True,
+        postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        sqlite_where=sa.text(f"{column} IS NOT NULL"),
+    )
+
+
 class TransactionKind(StrEnum):
-    """What a transaction records."""
+    """What a transaction records: the kinds in use today; the column takes any word, so that a new one needs no migration."""
 
     SERVICE = "service"
     DONATION = "donation"
@@ -94,10 +113,9 @@ class Transaction(Base):
 
     __tablename__ = "ledger_transaction"
     __table_args__ = (
-        sa.UniqueConstraint("community_id", "id", "leg_count"),
         sa.UniqueConstraint("community_id", "idempotency_key"),
-        sa.UniqueConstraint("community_id", "reverses_id"),
-        sa.UniqueConstraint("community_id", "resolves_id"),
+        _unique_where_set("reverses_id"),
+        _unique_where_set("resolves_id"),
         sa.ForeignKeyConstraint(
             ["community_id", "reverses_id"],
             ["ledger_transaction.community_id", "ledger_transaction.id"],
@@ -108,7 +126,16 @@ class Transaction(Base):
             ["ledger_transaction.community_id", "ledger_transaction.id"],
             name="fk_ledger_transaction_resolves",
         ),
-        sa.CheckConstraint("leg_count BETWEEN 2 AND 1000", name="leg_count"),
+        sa.CheckConstraint(
+            f"leg_count BETWEEN {LEG_COUNT_MIN} AND {LEG_COUNT_MAX}", name="leg_count"
+        ),
+        sa.CheckConstraint(f"length(kind) BETWEEN 1 AND {KIND_LENGTH_MAX}", name="kind_length"),
+        sa.CheckConstraint(
+            f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor_length"
+        ),
+        sa.CheckConstraint(
+            f"length(source) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="source_length"
+        ),
         sa.CheckConstraint(
             "(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"
         ),
@@ -124,7 +151,7 @@ class Transaction(Base):
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[TransactionKind] = mapped_column(Text)
+    kind: Mapped[str]
     leg_count: Mapped[int] = mapped_column(Count)
     occurred_on: Mapped[date]
     recorded_at: Mapped[datetime]
@@ -143,24 +170,22 @@ class Posting(Base):
 
     __tablename__ = "ledger_posting"
     __table_args__ = (
+        # SQLite only: there legs are written first, and any session may write them. On PostgreSQL
+        # the door is the only writer, and this key would cost a third of a post.
         sa.ForeignKeyConstraint(
-            ["community_id", "transaction_id", "leg_count"],
-            [
-                "ledger_transaction.community_id",
-                "ledger_transaction.id",
-                "ledger_transaction.leg_count",
-            ],
+            ["community_id", "transaction_id"],
+            ["ledger_transaction.community_id", "ledger_transaction.id"],
             deferrable=True,
             initially="DEFERRED",
             name="fk_ledger_posting_header",
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint("leg_no >= 0 AND leg_no < leg_count", name="leg_no"),
         sa.CheckConstraint(
             f"amount_minor <> 0 AND amount_minor BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}",
             name="amount",
         ),
         sa.Index("ix_ledger_posting_account", "community_id", "account_id", "transaction_id"),
-        {"sqlite_strict": True},
+        {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -194,7 +219,10 @@ class BalanceRow(Base):
             "ceiling_minor IS NULL OR posted_in - posted_out + pending_in <= ceiling_minor",
             name="ceiling",
         ),
-        {"sqlite_strict": True, "postgresql_with": {"fillfactor": 50}},
+        sa.CheckConstraint(
+            f"posted_in <= {COUNTER_MAX} AND posted_out <= {COUNTER_MAX}", name="counters_fit"
+        ),
+        {"sqlite_strict": True, "sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 50}},
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -231,7 +259,7 @@ class Outbox(Base):
     """Transactions that the sealer has not numbered yet."""
 
     __tablename__ = "ledger_outbox"
-    __table_args__ = ({"sqlite_strict": True},)
+    __table_args__ = ({"sqlite_strict": True, "sqlite_with_rowid": False},)
 
     community_id: Mapped[UUID] = community_key()
     transaction_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,0 +1,199 @@
+"""The database behind the book: SQLite or PostgreSQL, opened the one safe way.
+
+`begin()` is a write session that commits when its block ends and rolls back when an exception leaves it; `reading()` is one
+consistent, read-only snapshot. Both turn locks that last too long and lost connections into `Busy` and `Unavailable`.
+
+SQLite: a write session starts with BEGIN IMMEDIATE, so two writers queue at the door instead of failing in the middle. The pragmas
+are read back on every new connection: a book that could lose an acknowledged entry, or skip its triggers, is not opened at all.
+PostgreSQL: writes run at READ COMMITTED (the kernel's guarded updates are made for it), readings in one snapshot.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.errors import Busy, Unavailable
+
+LOCK_TIMEOUT_MILLISECONDS = 10_000
+IDLE_TIMEOUT_MILLISECONDS = 60_000
+ATTEMPTS_MAX = 4
+_POOL_SIZE = 16
+
+_SQLITE_PRAGMAS: dict[str, tuple[str, object]] = {
+    # name: (as set, as read back)
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),
+    "foreign_keys": ("ON", 1),
+    "recursive_triggers": ("ON", 1),
+    "busy_timeout": (str(LOCK_TIMEOUT_MILLISECONDS), LOCK_TIMEOUT_MILLISECONDS),
+}
+_READING: dict[str, dict[str, object]] = {
+    # On SQLite every transaction is a snapshot already.
+    "sqlite": {"ledger_reading": True},
+    "postgresql": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
+}
+_BUSY_SQLSTATES = {"40001", "40P01", "55P03"}
+_BUSY_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_UNAVAILABLE_SQLITE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
+
+Result = TypeVar("Result")
+
+
+class UnfitDatabase(RuntimeError):
+    """The database does not keep a promise that the book stands on; raised when it is opened."""
+
+
+class Database:
+    """One book-keeping database and its pool of connections."""
+
+    def __init__(self, url: str | sa.URL) -> None:
+        """Open the database and check that it is fit to hold a book.
+
+        Args:
+            url: `sqlite:///path` (a file) or `postgresql://user@host/name`.
+
+        Raises:
+            UnfitDatabase: a pragma does not read back as set, or another kind of database.
+            Unavailable: it cannot be reached (`unavailable`).
+        """
+        self.url = sa.make_url(url)
+        makers = {"sqlite": _sqlite_engine, "postgresql": _postgresql_engine}
+        if self.url.get_backend_name() not in makers:
+            raise UnfitDatabase(f"a book needs SQLite or PostgreSQL, not {self.url.drivername}")
+        self.engine = makers[self.url.get_backend_name()](self.url)
+        self._reading_engine = self.engine.execution_options(**_READING[self.engine.dialect.name])
+        with _clear_errors(), self.engine.connect():
+            pass
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True on SQLite, false on PostgreSQL."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Give a write session: commits at the end of the block, rolls back on any exception.
+
+        Raises:
+            Busy: a lock was not given within ten seconds, or a deadlock was broken (`busy`).
+            Unavailable: the database went away (`unavailable`); the commit may or may not have happened, repeat with the same keys.
+        """
+        with (
+            _clear_errors(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a read-only session over one snapshot; a write in it is refused by the database.
+
+        Raises:
+            Unavailable: the database went away (`unavailable`).
+        """
+        with (
+            _clear_errors(),
+            Session(self._reading_engine, expire_on_commit=False) as session,
+        ):
+            yield session
+
+    def attempt(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in a write session, again from the start when the database asks for it.
+
+        Every post in `work` carries an idempotency key, so a repetition after a commit whose answer was lost has no second effect.
+
+        Raises:
+            Busy: four times in a row (`busy`).
+            Unavailable: four times in a row (`unavailable`).
+        """
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                with self.begin() as session:
+                    return work(session)
+            except Unavailable:
+                continue
+        with self.begin() as session:
+            return work(session)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_size=_POOL_SIZE, poolclass=sa.pool.QueuePool)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Take over transaction control from the driver, set the pragmas and read them back."""
+    connection.isolation_level = None
+    for name, (setting, expected) in _SQLITE_PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {setting}")
+        found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+        if found != expected:
+            raise UnfitDatabase(f"SQLite keeps {name} at {found!r} where {expected!r} is needed")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    is_reading = connection.get_execution_options().get("ledger_reading", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if is_reading else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def _postgresql_engine(url: sa.URL) -> sa.Engine:
+    options = (
+        f"-c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
+        f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MILLISECONDS}"
+        " -c timezone=UTC"
+    )
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_size=_POOL_SIZE,
+        connect_args={"options": options},
+    )
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn the drivers' words for "not now" into refusals; every other error passes as it is."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, psycopg.Error, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        raise (_translated(cause) or error) from error
+    except sa.exc.TimeoutError as error:  # every pooled connection is in use
+        raise Busy from error
+
+
+def _translated(cause: BaseException | None) -> Unavailable | None:
+    if isinstance(cause, sqlite3.OperationalError):
+        return _translated_sqlite(cause)
+    if isinstance(cause, psycopg.Error):
+        return _translated_postgresql(cause)
+    return None
+
+
+def _translated_sqlite(cause: sqlite3.OperationalError) -> Unavailable | None:
+    primary_code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if primary_code in _BUSY_SQLITE:
+        return Busy()
+    return Unavailable() if primary_code in _UNAVAILABLE_SQLITE else None
+
+
+def _translated_postgresql(cause: psycopg.Error) -> Unavailable | None:
+    if cause.sqlstate in _BUSY_SQLSTATES:
+        return Busy()
+    if cause.sqlstate is None:  # raised by the driver itself: the connection is gone
+        return Unavailable() if isinstance(cause, psycopg.OperationalError) else None
+    # 08: connection, 53: resources, 57P: shut down by the administrator
+    return Unavailable() if cause.sqlstate.startswith(("08", "53", "57P")) else None

@@ -1,0 +1,311 @@
+-- The one door on PostgreSQL: functions that check everything, and triggers that keep everybody else out.
+--
+-- The application role may read the ledger tables and call ledger_post, ledger_post_many, ledger_open_account and ledger_set_open,
+-- nothing more (ledger/roles.py). They run as the owner, with a fixed search_path and the mark ledger.door, which PostgreSQL takes back
+-- when they return. Without the mark no statement writes a ledger table, the owner's included; with or without it nobody
+-- changes, deletes or truncates what was posted.
+--
+-- A refusal is raised as LG409 inside the function and caught at its edge: everything of the attempt is undone, and the
+-- caller's transaction goes on. Balances are locked in the order of account ids, by every caller.
+
+-- Refusals -------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ledger_refuse(p_code text, p_details jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'LG409',
+        MESSAGE = jsonb_build_object('code', p_code, 'details', p_details)::text;
+END $$;
+
+-- Says why the guarded update of a balance row found nothing to update.
+CREATE FUNCTION ledger_refuse_balance(p_community_id uuid, p_account_id uuid, p_lowest numeric, p_highest numeric) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_balance record;
+    v_code text := 'balance_too_low';
+    v_needed numeric := -p_lowest;
+    v_available numeric;
+BEGIN
+    SELECT a.code, b.* INTO v_balance
+      FROM ledger_balance b JOIN ledger_account a ON a.community_id = b.community_id AND a.id = b.account_id
+     WHERE b.community_id = p_community_id AND b.account_id = p_account_id;
+    IF NOT v_balance.is_open THEN
+        PERFORM ledger_refuse('account_closed', jsonb_build_object('account', v_balance.code));
+    END IF;
+    v_available := v_balance.posted_in - v_balance.posted_out - v_balance.pending_out - v_balance.floor_minor;
+    IF v_available IS NULL OR v_available + p_lowest >= 0 THEN
+        v_code := 'balance_too_high';
+        v_needed := p_highest;
+        v_available := least(
+            v_balance.ceiling_minor - (v_balance.posted_in - v_balance.posted_out + v_balance.pending_in),
+            4000000000000000000 - greatest(v_balance.posted_in, v_balance.posted_out));
+    END IF;
+    PERFORM ledger_refuse(v_code, jsonb_build_object(
+        'account', v_balance.code, 'account_id', p_account_id, 'available_minor', v_available, 'needed_minor', v_needed));
+END $$;
+
+-- Answers a refusal: a twin with the same key, or another reversal, may have done it all in the meantime.
+CREATE FUNCTION ledger_answer(p_community_id uuid, p_keys text[], p_reverses_id uuid, p_refusal text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM ledger_transaction
+                WHERE community_id = p_community_id AND idempotency_key = ANY (p_keys)) THEN
+        RETURN jsonb_build_object('code', 'key_known');
+    END IF;
+    IF p_reverses_id IS NOT NULL AND EXISTS (SELECT 1 FROM ledger_transaction
+                WHERE community_id = p_community_id AND reverses_id = p_reverses_id) THEN
+        RETURN jsonb_build_object('code', 'already_reversed', 'details',
+                                  jsonb_build_object('transaction_id', p_reverses_id));
+    END IF;
+    RETURN p_refusal::jsonb;
+END $$;
+
+-- Steps of a post ------------------------------------------------------------------------------------------------------------
+
+-- One guarded update: open, and within its bounds at every step between the lowest and the highest point of the change.
+CREATE FUNCTION ledger_move(p_community_id uuid, p_account_id uuid, p_in numeric, p_out numeric,
+                            p_lowest numeric, p_highest numeric) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE ledger_balance
+       SET posted_in = posted_in + p_in, posted_out = posted_out + p_out
+     WHERE community_id = p_community_id AND account_id = p_account_id AND is_open
+       AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + p_lowest >= floor_minor)
+       AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + p_highest <= ceiling_minor)
+       AND posted_in + p_in <= 4000000000000000000 AND posted_out + p_out <= 4000000000000000000;
+    IF NOT FOUND THEN
+        PERFORM ledger_refuse_balance(p_community_id, p_account_id, p_lowest, p_highest);
+    END IF;
+END $$;
+
+CREATE FUNCTION ledger_check_mirror(p_community_id uuid, p_reverses_id uuid, p_account_ids uuid[], p_amounts bigint[])
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_original record;
+BEGIN
+    SELECT reverses_id, leg_count INTO v_original
+      FROM ledger_transaction WHERE community_id = p_community_id AND id = p_reverses_id;
+    IF NOT FOUND THEN
+        PERFORM ledger_refuse('unknown_transaction', jsonb_build_object('transaction_id', p_reverses_id));
+    ELSIF v_original.reverses_id IS NOT NULL THEN
+        PERFORM ledger_refuse('is_reversal', jsonb_build_object('transaction_id', p_reverses_id));
+    ELSIF v_original.leg_count <> cardinality(p_account_ids) OR EXISTS (
+        SELECT 1 FROM ledger_posting
+         WHERE community_id = p_community_id AND transaction_id = p_reverses_id
+           AND (account_id, amount_minor) IS DISTINCT FROM (p_account_ids[leg_no + 1], -p_amounts[leg_no + 1])) THEN
+        RAISE EXCEPTION 'ledger: a reversal mirrors every leg';
+    END IF;
+END $$;
+
+-- The door -------------------------------------------------------------------------------------------------------------------
+
+-- Posts one transaction. Returns NULL when it is done, {"code": "key_known"} when its key is, else {"code", "details"}.
+CREATE FUNCTION ledger_post(
+    p_community_id uuid, p_id uuid, p_kind text, p_occurred_on date, p_recorded_at timestamptz, p_reverses_id uuid,
+    p_key text, p_request_hash bytea, p_content_hash bytea, p_actor text, p_source text, p_narration text,
+    p_account_ids uuid[], p_amounts bigint[]
+) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
+DECLARE
+    v_leg_count int := cardinality(p_account_ids);
+    v_account record;
+    v_bounded uuid[] := '{}';
+    v_commodities text[] := '{}';
+    v_sums numeric[] := '{}';
+    v_slot int;
+    v_delta record;
+BEGIN
+    IF v_leg_count <> cardinality(p_amounts) OR p_kind LIKE 'hold%' THEN
+        RAISE EXCEPTION 'ledger: every leg has an account and an amount, and holds are not open yet';
+    END IF;
+    FOR v_leg IN 1 .. v_leg_count LOOP
+        SELECT commodity, is_bounded INTO v_account
+          FROM ledger_account WHERE community_id = p_community_id AND id = p_account_ids[v_leg];
+        IF NOT FOUND THEN
+            PERFORM ledger_refuse('unknown_account', jsonb_build_object('account_id', p_account_ids[v_leg]));
+        END IF;
+        v_slot := array_position(v_commodities, v_account.commodity);
+        IF v_slot IS NULL THEN
+            v_commodities := v_commodities || v_account.commodity;
+            v_sums := v_sums || p_amounts[v_leg]::numeric;
+        ELSE
+            v_sums[v_slot] := v_sums[v_slot] + p_amounts[v_leg];
+        END IF;
+        IF v_account.is_bounded THEN
+            v_bounded := v_bounded || p_account_ids[v_leg];
+        END IF;
+    END LOOP;
+    FOR v_slot IN 1 .. cardinality(v_sums) LOOP
+        IF v_sums[v_slot] <> 0 THEN
+            PERFORM ledger_refuse('unbalanced', jsonb_build_object(
+                'commodity', v_commodities[v_slot], 'sum_minor', v_sums[v_slot]));
+        END IF;
+    END LOOP;
+    FOR v_delta IN
+        SELECT account_id, sum(amount) AS net, sum(greatest(amount, 0)) AS paid_in, sum(greatest(-amount, 0)) AS paid_out
+          FROM unnest(p_account_ids, p_amounts) AS leg (account_id, amount)
+         WHERE account_id = ANY (v_bounded)
+         GROUP BY account_id ORDER BY account_id
+    LOOP
+        PERFORM ledger_move(p_community_id, v_delta.account_id, v_delta.paid_in, v_delta.paid_out, v_delta.net, v_delta.net);
+    END LOOP;
+    IF p_reverses_id IS NOT NULL THEN
+        PERFORM ledger_check_mirror(p_community_id, p_reverses_id, p_account_ids, p_amounts);
+    END IF;
+    INSERT INTO ledger_transaction (
+        community_id, id, kind, leg_count, occurred_on, recorded_at, reverses_id, idempotency_key,
+        request_hash, content_hash, actor, source, narration)
+    VALUES (p_community_id, p_id, p_kind, v_leg_count, p_occurred_on, p_recorded_at, p_reverses_id, p_key,
+            p_request_hash, p_content_hash, p_actor, p_source, p_narration)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM ledger_refuse('already_written', '{}');
+    END IF;
+    INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
+    SELECT p_community_id, p_id, leg_no - 1, v_leg_count, account_id, amount, false
+      FROM unnest(p_account_ids, p_amounts) WITH ORDINALITY AS leg (account_id, amount, leg_no);
+    INSERT INTO ledger_outbox (community_id, transaction_id) VALUES (p_community_id, p_id);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'LG409' THEN
+    RETURN ledger_answer(p_community_id, ARRAY[p_key], p_reverses_id, SQLERRM);
+END $$;
+
+-- Posts many transactions, all or none, as if one after the other; balances move once per account. Headers come as arrays of
+-- equal length, legs as flat arrays with the number (from 1) of their header. Returns as ledger_post does.
+CREATE FUNCTION ledger_post_many(
+    p_community_id uuid, p_ids uuid[], p_kinds text[], p_occurred_ons date[], p_recorded_at timestamptz,
+    p_keys text[], p_request_hashes bytea[], p_content_hashes bytea[], p_actors text[], p_sources text[], p_narrations text[],
+    p_headers int[], p_account_ids uuid[], p_amounts bigint[]
+) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open'
+SET enable_seqscan = off SET enable_mergejoin = off AS $$
+DECLARE
+    v_fault record;
+    v_delta record;
+    v_count bigint;
+BEGIN
+    IF EXISTS (SELECT 1 FROM unnest(p_kinds) AS head (kind) WHERE kind LIKE 'hold%') THEN
+        RAISE EXCEPTION 'ledger: holds are not open yet';
+    END IF;
+    SELECT leg.header_no, a.commodity, sum(leg.amount) AS sum_minor,
+           (array_agg(leg.account_id) FILTER (WHERE a.id IS NULL))[1] AS unknown_id INTO v_fault
+      FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
+      LEFT JOIN ledger_account a ON a.community_id = p_community_id AND a.id = leg.account_id
+     GROUP BY leg.header_no, a.commodity
+    HAVING a.commodity IS NULL OR sum(leg.amount) <> 0
+     ORDER BY leg.header_no, a.commodity NULLS FIRST LIMIT 1;
+    IF FOUND AND v_fault.commodity IS NULL THEN
+        PERFORM ledger_refuse('unknown_account', jsonb_build_object('account_id', v_fault.unknown_id));
+    ELSIF FOUND THEN
+        PERFORM ledger_refuse('unbalanced', jsonb_build_object(
+            'commodity', v_fault.commodity, 'sum_minor', v_fault.sum_minor));
+    END IF;
+    FOR v_delta IN
+        SELECT step.account_id, sum(step.paid_in) AS paid_in, sum(step.paid_out) AS paid_out,
+               min(step.running) AS lowest, max(step.running) AS highest
+          FROM (SELECT account_id, header_no, sum(greatest(amount, 0)) AS paid_in, sum(greatest(-amount, 0)) AS paid_out,
+                       sum(sum(amount)) OVER (PARTITION BY account_id ORDER BY header_no) AS running
+                  FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
+                 GROUP BY account_id, header_no) AS step
+         GROUP BY step.account_id ORDER BY step.account_id
+    LOOP
+        IF (SELECT is_bounded FROM ledger_account WHERE community_id = p_community_id AND id = v_delta.account_id) THEN
+            PERFORM ledger_move(p_community_id, v_delta.account_id, v_delta.paid_in, v_delta.paid_out, v_delta.lowest, v_delta.highest);
+        END IF;
+    END LOOP;
+    INSERT INTO ledger_transaction (
+        community_id, id, kind, leg_count, occurred_on, recorded_at, idempotency_key,
+        request_hash, content_hash, actor, source, narration)
+    SELECT p_community_id, head.id, head.kind, legs.leg_count, head.occurred_on, p_recorded_at, head.key,
+           head.request_hash, head.content_hash, head.actor, head.source, head.narration
+      FROM unnest(p_ids, p_kinds, p_occurred_ons, p_keys, p_request_hashes, p_content_hashes, p_actors, p_sources, p_narrations)
+           WITH ORDINALITY AS head (id, kind, occurred_on, key, request_hash, content_hash, actor, source, narration, header_no)
+      JOIN (SELECT header_no, count(*) AS leg_count FROM unnest(p_headers) AS leg (header_no) GROUP BY header_no) AS legs
+     USING (header_no)
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF v_count <> cardinality(p_ids) THEN
+        PERFORM ledger_refuse('already_written', '{}');
+    END IF;
+    INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
+    SELECT p_community_id, p_ids[header_no], row_number() OVER (PARTITION BY header_no ORDER BY position) - 1,
+           count(*) OVER (PARTITION BY header_no), account_id, amount, false
+      FROM unnest(p_headers, p_account_ids, p_amounts) WITH ORDINALITY AS leg (header_no, account_id, amount, position);
+    INSERT INTO ledger_outbox (community_id, transaction_id) SELECT p_community_id, id FROM unnest(p_ids) AS head (id);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'LG409' THEN
+    RETURN ledger_answer(p_community_id, p_keys, NULL, SQLERRM);
+END $$;
+
+-- Opens an account, or finds the one that has the code already; the caller compares the facts. Returns its id.
+CREATE FUNCTION ledger_open_account(
+    p_community_id uuid, p_id uuid, p_code text, p_commodity text, p_is_bounded boolean, p_floor_minor bigint,
+    p_ceiling_minor bigint, p_opened_at timestamptz
+) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
+BEGIN
+    INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at)
+    VALUES (p_community_id, p_id, p_code, p_commodity, p_is_bounded, p_opened_at)
+    ON CONFLICT (community_id, code) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN (SELECT id FROM ledger_account WHERE community_id = p_community_id AND code = p_code);
+    END IF;
+    IF p_is_bounded THEN
+        INSERT INTO ledger_balance (community_id, account_id, posted_in, posted_out, pending_in, pending_out,
+                                    floor_minor, ceiling_minor, is_open)
+        VALUES (p_community_id, p_id, 0, 0, 0, 0, p_floor_minor, p_ceiling_minor, true);
+    END IF;
+    RETURN p_id;
+END $$;
+
+-- Closes or opens again a bounded account. Returns whether there is one.
+CREATE FUNCTION ledger_set_open(p_community_id uuid, p_account_id uuid, p_is_open boolean)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE ledger_balance SET is_open = p_is_open WHERE community_id = p_community_id AND account_id = p_account_id;
+    RETURN FOUND;
+END $$;
+
+-- Behind the door ------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ledger_keep_out() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: % is written by the posting functions only', TG_TABLE_NAME;
+END $$;
+
+CREATE FUNCTION ledger_keep_row() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: no % in %', TG_OP, TG_TABLE_NAME;
+END $$;
+
+DO $$
+DECLARE
+    v_table text;
+BEGIN
+    FOREACH v_table IN ARRAY ARRAY['account', 'transaction', 'posting', 'balance', 'hold', 'outbox', 'seal_block', 'seal_item', 'activity'] LOOP
+        EXECUTE format(
+            'CREATE TRIGGER ledger_door BEFORE INSERT OR UPDATE OR DELETE ON ledger_%s FOR EACH STATEMENT '
+            'WHEN (current_setting(''ledger.door'', true) IS DISTINCT FROM ''open'') EXECUTE FUNCTION ledger_keep_out()', v_table);
+        EXECUTE format(
+            'CREATE TRIGGER ledger_whole BEFORE TRUNCATE ON ledger_%s FOR EACH STATEMENT EXECUTE FUNCTION ledger_keep_row()', v_table);
+    END LOOP;
+    FOREACH v_table IN ARRAY ARRAY['account', 'transaction', 'posting', 'seal_block', 'seal_item'] LOOP
+        EXECUTE format(
+            'CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON ledger_%s FOR EACH ROW EXECUTE FUNCTION ledger_keep_row()', v_table);
+    END LOOP;
+END $$;
+
+CREATE TRIGGER ledger_append_only BEFORE DELETE ON ledger_balance FOR EACH ROW EXECUTE FUNCTION ledger_keep_row();
+
+CREATE TRIGGER ledger_bounds BEFORE UPDATE ON ledger_balance FOR EACH ROW
+WHEN (NEW.community_id <> OLD.community_id OR NEW.account_id <> OLD.account_id
+      OR NEW.floor_minor IS DISTINCT FROM OLD.floor_minor OR NEW.ceiling_minor IS DISTINCT FROM OLD.ceiling_minor
+      OR NEW.posted_in < OLD.posted_in OR NEW.posted_out < OLD.posted_out)
+EXECUTE FUNCTION ledger_keep_row();
+
+REVOKE ALL ON FUNCTION ledger_post, ledger_post_many, ledger_open_account, ledger_set_open,
+    ledger_refuse, ledger_refuse_balance, ledger_answer, ledger_move, ledger_check_mirror,
+    ledger_keep_out, ledger_keep_row FROM PUBLIC;

@@ -1,0 +1,71 @@
+"""Answers for a key that was used before: the same answer for the same request, a refusal that names the field for another."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.errors import KeyReused
+from ledger.records import Draft, Entry, Leg, Posted
+from ledger.schema import Posting, Transaction
+
+_FIELDS = ("kind", "legs", "occurred_on", "actor", "source", "narration")
+
+
+def answers(session: Session, community_id: UUID, entries: list[Entry]) -> dict[str, Posted]:
+    """Return the earlier answer of every entry whose key is known, by key.
+
+    Raises:
+        KeyReused: a key stands for another request (`key_reused`, with the `field` that differs).
+    """
+    wanted = {entry.draft.idempotency_key: entry for entry in entries}
+    found: dict[str, Posted] = {}
+    for header in session.scalars(
+        sa.select(Transaction).where(
+            Transaction.community_id == community_id, Transaction.idempotency_key.in_(wanted)
+        )
+    ):
+        entry = wanted[header.idempotency_key]
+        if header.request_hash != entry.request_hash:
+            _refuse(session, header, entry)
+        found[header.idempotency_key] = Posted(
+            header.id, header.recorded_at, header.content_hash, True
+        )
+    return found
+
+
+def check_same(first: Draft, second: Draft) -> None:
+    """Refuse two drafts of one key that ask for different things.
+
+    Raises:
+        KeyReused: with the first `field` that differs (`key_reused`).
+    """
+    for field in _FIELDS:
+        if getattr(first, field) != getattr(second, field):
+            raise KeyReused(idempotency_key=first.idempotency_key, field=field)
+
+
+def _refuse(session: Session, header: Transaction, entry: Entry) -> None:
+    key = entry.draft.idempotency_key
+    if header.reverses_id != entry.reverses_id:
+        raise KeyReused(idempotency_key=key, field="reverses_id")
+    check_same(_stored_draft(session, header), entry.draft)
+    # The stored row no longer matches its own hash; verification names it, and no answer is safe.
+    raise KeyReused(idempotency_key=key, field="request_hash")
+
+
+def _stored_draft(session: Session, header: Transaction) -> Draft:
+    legs = session.execute(
+        sa.select(Posting.account_id, Posting.amount_minor)
+        .where(Posting.community_id == header.community_id, Posting.transaction_id == header.id)
+        .order_by(Posting.leg_no)
+    )
+    return Draft(
+        header.kind,
+        tuple(Leg(account_id, amount_minor) for account_id, amount_minor in legs),
+        header.occurred_on,
+        header.idempotency_key,
+        header.actor,
+        header.source,
+        header.narration,
+    )
