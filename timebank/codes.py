@@ -180,6 +180,12 @@ def open_ticket(keys: CodeKeys, community_id: UUID, text: str, moment: datetime)
     return Ticket(UUID(occasion), kind == "P", seen_at, is_expired)
 
 
+def ticket_occasion_id(text: str) -> UUID | None:
+    """Return the occasion a ticket speaks of, unproven: the signature is checked under its community's key."""
+    match = re.match(r"([0-9a-f]{32})\.", text)
+    return UUID(match[1]) if match else None
+
+
 # ---------------------------------------------------------------- digits
 
 

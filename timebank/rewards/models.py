@@ -27,6 +27,7 @@ class PointsPolicy(Base):
         sa.UniqueConstraint("community_id", "starts_on"),
         sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
         sa.CheckConstraint("version > 0", name="version"),
+        {"sqlite_strict": True},
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -103,7 +104,7 @@ class Commendation(Base):
 
 
 class CertificateRegister(Base):
-    """The counter behind gapless certificate numbers: one row a year, raised by a locking UPDATE."""
+    """The counter behind gapless certificate numbers: one row a year, raised under its lock."""
 
     __tablename__ = "certificate_register"
     __table_args__ = (
@@ -147,6 +148,7 @@ class Certificate(Base):
             name="revoke_reason_length",
         ),
         sa.Index("ix_certificate_member", "community_id", "member_id"),
+        {"sqlite_strict": True},
     )
 
     community_id: Mapped[UUID] = community_key()

@@ -1,7 +1,9 @@
 """Tables of service days: sites, recurring series, occasions with slots, attendance, scans.
 
-Words: a *series* is the recurring plan (RRULE) of one activity at one site; an *occasion* is that activity on one day; a *slot* is a time window of
-it with a capacity; an *attendance* is one member at one occasion, from sign-up to posting; a *scan event* is the append-only record of one scan.
+Words: a *series* is the recurring plan (RRULE) of one activity at one site; an *occasion* is that
+activity on one day; a *slot* is a time window of it with a capacity; an *attendance* is one member
+at one occasion, from sign-up to posting; a *scan
+event* is the append-only record of one scan.
 """
 
 from datetime import date, datetime
@@ -14,6 +16,25 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.columns import Count, Document, states
 from ledger.schema import Base, community_key
+from timebank.contributions import Category, Provenance
+
+__all__ = [
+    "Attendance",
+    "AttendanceState",
+    "Category",
+    "Occasion",
+    "OccasionStatus",
+    "Provenance",
+    "ScanEvent",
+    "Series",
+    "Site",
+    "Slot",
+]
+
+TITLE_LENGTH_MAX = 60
+ADDRESS_LENGTH_MAX = 120
+CAPACITY_MAX = 10_000
+STRICT = {"sqlite_strict": True}
 
 
 class OccasionStatus(StrEnum):
@@ -37,29 +58,14 @@ class AttendanceState(StrEnum):
     VOID = "void"
 
 
-class Provenance(StrEnum):
-    """How a minute came to be known."""
-
-    SELF_SCANNED = "self_scanned"
-    LEADER_SCANNED = "leader_scanned"
-    BACK_FILLED = "back_filled"
-
-
-class Category(StrEnum):
-    """Categories of service from the paper."""
-
-    ENVIRONMENT = "environment"
-    RESIDENT_INFORMATION = "resident_information"
-    SAFETY = "safety"
-    OUTREACH = "outreach"
-    AD_HOC = "ad_hoc"
-
-
 class Site(Base):
     """A place where people meet."""
 
     __tablename__ = "site"
-    __table_args__ = (sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),)
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        STRICT,
+    )
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -68,7 +74,11 @@ class Site(Base):
 
 
 class Series(Base):
-    """A recurring activity at one site; `rule` is an RRULE such as FREQ=MONTHLY;BYMONTHDAY=9. Times are `HH:MM` in the community's zone."""
+    """A recurring activity at one site.
+
+    `rule` is an RRULE such as FREQ=MONTHLY;BYMONTHDAY=9. Times are `HH:MM` in the community's
+    zone.
+    """
 
     __tablename__ = "service_series"
     __table_args__ = (
@@ -78,7 +88,8 @@ class Series(Base):
             ["member.community_id", "member.id"],
             name="fk_service_series_leader",
         ),
-        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
+        sa.CheckConstraint(f"capacity BETWEEN 1 AND {CAPACITY_MAX}", name="capacity"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -112,12 +123,13 @@ class Occasion(Base):
         ),
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         sa.Index("ix_occasion_occurs_on", "community_id", "occurs_on"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     short_code: Mapped[str]
-    """Base32 text of the venue code (with the community's code in front it is unique across the system)."""
+    """`<community code>-<6 base32>`, such as D-7K2M9Q: unique across the system."""
     series_id: Mapped[UUID | None]
     site_id: Mapped[UUID]
     leader_member_id: Mapped[UUID]
@@ -140,9 +152,10 @@ class Slot(Base):
         sa.ForeignKeyConstraint(
             ["community_id", "occasion_id"], ["occasion.community_id", "occasion.id"]
         ),
-        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
+        sa.CheckConstraint(f"capacity BETWEEN 1 AND {CAPACITY_MAX}", name="capacity"),
         sa.CheckConstraint("enrolled_count BETWEEN 0 AND capacity", name="enrolled_count"),
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -155,7 +168,11 @@ class Slot(Base):
 
 
 class Attendance(Base):
-    """One member at one occasion. `actual_minutes` is the time present, `counted_minutes` what the slot and the daily cap leave of it."""
+    """One member at one occasion.
+
+    `actual_minutes` is the time present, `counted_minutes` what the slot and the daily cap
+    leave of it.
+    """
 
     __tablename__ = "attendance"
     __table_args__ = (
@@ -178,7 +195,12 @@ class Attendance(Base):
         sa.CheckConstraint(
             "counted_minutes IS NULL OR counted_minutes BETWEEN 0 AND 1440", name="counted_minutes"
         ),
+        sa.CheckConstraint(
+            "provenance <> 'back_filled' OR confirmed_by_id IS NULL OR confirmed_by_id <> in_by_id",
+            name="back_filled_by_another",
+        ),
         sa.Index("ix_attendance_occasion", "community_id", "occasion_id"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -208,12 +230,19 @@ class Attendance(Base):
 
 
 class ScanEvent(Base):
-    """One scan, accepted or refused, append-only. The same nonce gives the stored answer again."""
+    """One scan, accepted or refused, append-only; its nonce gives the stored answer again.
+
+    The nonce is unique per member, not per community: a scan locks its member's row first, so the
+    search for the nonce cannot race.
+    """
 
     __tablename__ = "scan_event"
     __table_args__ = (
-        sa.UniqueConstraint("community_id", "nonce"),
+        sa.UniqueConstraint("community_id", "member_id", "nonce"),
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.CheckConstraint("length(nonce) BETWEEN 8 AND 64", name="nonce_length"),
         sa.Index("ix_scan_event_occasion", "community_id", "occasion_id"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()

@@ -1,0 +1,173 @@
+"""Rows that a leader decides one by one: the yes to a walk-in, a time written by hand.
+
+Invariants: nobody decides about their own row; a time by hand lies inside the slot, overlaps no
+other stay of the member, and waits for a second person.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.ids import new_id
+from timebank import audit
+from timebank.actors import Actor, Permission
+from timebank.people.models import Member
+from timebank.service import checks, timing
+from timebank.service.errors import Overlap, OwnRow, RowSettled, WrongField, WrongTimes
+from timebank.service.models import (
+    Attendance,
+    AttendanceState,
+    Occasion,
+    OccasionStatus,
+    Provenance,
+    Slot,
+)
+from timebank.service.occasions import lock_occasion, require_standing
+
+BACK_FILL_DAYS_MAX: Final = 31
+"""Paper sheets come in within the month."""
+
+
+def accept(session: Session, actor: Actor, *, attendance_id: UUID) -> Attendance:
+    """Say the leader's yes to a walk-in or a poster scan; saying it again changes nothing.
+
+    Raises:
+        NotAllowed: `not_allowed`; `own_row`.
+        NotHere: `not_found`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    row = checks.fetch(session, actor, Attendance, attendance_id, "row")
+    checks.lock_member(session, actor.community_id, row.member_id)
+    session.refresh(row)
+    if row.member_id == actor.member_id:
+        raise OwnRow
+    if row.needs_lead:
+        row.needs_lead = False
+        audit.record(session, actor, "accept_walk_in", f"attendance:{row.id}")
+    session.flush()
+    return row
+
+
+def back_fill(
+    session: Session,
+    actor: Actor,
+    *,
+    slot_id: UUID,
+    member_id: UUID,
+    in_at: datetime,
+    out_at: datetime,
+) -> Attendance:
+    """Write a time by hand for somebody who did not scan; another person has to confirm it.
+
+    Args:
+        session: a write session.
+        actor: who runs occasions and is not the member.
+        slot_id: the slot the time lies in.
+        member_id: who was there, signed up or not.
+        in_at: begin, inside the slot.
+        out_at: end, inside the slot, not in the future.
+
+    Raises:
+        NotAllowed: `not_allowed`; `own_row`.
+        NotHere: `not_found`.
+        Suspended, OccasionCancelled, Overlap: 409.
+        RowSettled: `row_settled`, the row is in the book, or the member scanned.
+        WrongTimes: `wrong_times`; WrongField: `wrong_field`, more than 31 days ago.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    if member_id == actor.member_id:
+        raise OwnRow
+    slot = checks.fetch(session, actor, Slot, slot_id, "slot")
+    occasion = lock_occasion(session, actor, slot.occasion_id)
+    require_standing(occasion)
+    member = checks.lock_member(session, actor.community_id, member_id)
+    checks.require_active(member)
+    _check_by_hand(session, actor, slot, in_at, out_at)
+    rows = _stays_of(session, member, occasion)
+    row = next((line for line, _ in rows if line.occasion_id == occasion.id), None)
+    if row is not None and not _is_free(row):
+        raise RowSettled(name=member.name)
+    others = [line for line in rows if line[0] is not row]
+    _refuse_overlapping_stay(session, actor, others, (in_at, out_at))
+    row = row or Attendance(
+        community_id=actor.community_id,
+        id=new_id(),
+        occasion_id=occasion.id,
+        member_id=member.id,
+        enrolled_at=clock.now(),
+        needs_lead=False,
+    )
+    row.slot_id, row.state, row.provenance = slot.id, AttendanceState.OUT, Provenance.BACK_FILLED
+    row.in_at, row.out_at = in_at, out_at
+    row.in_by_id = row.out_by_id = actor.member_id
+    row.confirmed_by_id = row.confirmed_at = None
+    occasion.status = OccasionStatus.PLANNED
+    session.add(row)
+    audit.record(session, actor, "back_fill", f"attendance:{row.id}")
+    session.flush()
+    return row
+
+
+def _check_by_hand(
+    session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
+) -> None:
+    """Refuse times outside the slot, backwards, in the future or too long ago."""
+    now = clock.now()
+    if now - slot.ends_at > timedelta(days=BACK_FILL_DAYS_MAX):
+        raise WrongField(field="in_at", expected=f"at most {BACK_FILL_DAYS_MAX} days ago")
+    if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, now):
+        zone = checks.community_of(session, actor).time_zone
+        given = [timing.local_text(moment, zone, now) for moment in (in_at, out_at)]
+        span = [
+            timing.local_text(moment, zone, now)
+            for moment in (slot.starts_at, min(slot.ends_at, now))
+        ]
+        raise WrongTimes(times="–".join(given), expected="–".join(span))
+
+
+def _stays_of(session: Session, member: Member, occasion: Occasion) -> list[tuple[Attendance, str]]:
+    """Return the member's rows of the occasion's day, with titles."""
+    found = session.execute(
+        select(Attendance, Occasion.title)
+        .join(
+            Occasion,
+            and_(
+                Occasion.community_id == Attendance.community_id,
+                Occasion.id == Attendance.occasion_id,
+            ),
+        )
+        .where(
+            Attendance.community_id == member.community_id,
+            Attendance.member_id == member.id,
+            Occasion.occurs_on == occasion.occurs_on,
+        )
+        .execution_options(populate_existing=True)
+    )
+    return [(row, title) for row, title in found]
+
+
+def _is_free(row: Attendance) -> bool:
+    """Tell whether a time may still be written into the row by hand."""
+    if row.provenance is Provenance.BACK_FILLED and row.state is AttendanceState.OUT:
+        return True
+    return row.in_at is None and row.transaction_id is None
+
+
+def _refuse_overlapping_stay(
+    session: Session,
+    actor: Actor,
+    others: list[tuple[Attendance, str]],
+    span: tuple[datetime, datetime],
+) -> None:
+    for row, title in others:
+        if row.in_at is None or row.state is AttendanceState.NO_SHOW:
+            continue
+        end = row.out_at or clock.now()
+        if timing.overlap(*span, row.in_at, end):
+            zone, now = checks.community_of(session, actor).time_zone, clock.now()
+            times = [timing.local_text(moment, zone, now) for moment in (row.in_at, end)]
+            raise Overlap(other=title, times="–".join(times))
