@@ -22,6 +22,7 @@ def main() -> None:
 main.add_command(serving.serve)
 main.add_command(serving.demo)
 main.add_command(tables.db)
+main.add_command(people.community)
 main.add_command(people.user)
 main.add_command(books.verify)
 main.add_command(books.export)

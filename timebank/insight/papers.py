@@ -1,0 +1,186 @@
+"""The papers behind the book, and the legs that follow from each.
+
+Words: a *paper* is the row that says why a transaction exists: a confirmed attendance, a donation,
+a redemption. Its *legs* are what the book must hold for it: account to amount, no more and no
+fewer.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from timebank import chart
+from timebank.contributions import Category
+from timebank.people.models import Member
+from timebank.rewards.models import PointsPolicy
+from timebank.rewards.points import Rule, read_rule
+from timebank.service.models import Attendance, AttendanceState, Occasion
+from timebank.shop.models import Donation, Item, Redemption, RedemptionLine
+
+ROWS_PER_FETCH: Final = 500
+
+Legs = dict[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A paper with what follows from it.
+
+    Args:
+        source: `<table>:<id>`, as its transaction must name it.
+        transaction_id: its one transaction.
+        legs: account to amount; zero amounts are left out.
+        problems: what is wrong with the paper itself.
+    """
+
+    source: str
+    transaction_id: UUID
+    legs: Legs
+    problems: tuple[str, ...] = ()
+
+
+def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
+    """Give every posted attendance: minutes and points from the issuance to the member."""
+    system = chart.system_accounts(session, community_id)
+    rules = _rules(session, community_id)
+    query = (
+        sa.select(
+            Attendance,
+            Member.service_account_id,
+            Member.points_account_id,
+            Occasion.category,
+        )
+        .join_from(Attendance, Member, Member.id == Attendance.member_id)
+        .join(Occasion, Occasion.id == Attendance.occasion_id)
+        .where(
+            Attendance.community_id == community_id,
+            Member.community_id == community_id,
+            Occasion.community_id == community_id,
+            Attendance.state == AttendanceState.POSTED,
+        )
+    )
+    for attendance, service_id, points_id, category in _stream(session, query):
+        minutes, points = attendance.counted_minutes or 0, attendance.points or 0
+        yield Paper(
+            source=f"attendance:{attendance.id}",
+            transaction_id=attendance.transaction_id,
+            legs=_without_zeros(
+                {
+                    system[chart.SERVICE_ISSUANCE]: -minutes,
+                    service_id: minutes,
+                    system[chart.POINTS_ISSUANCE]: -points,
+                    points_id: points,
+                }
+            ),
+            problems=tuple(_attendance_problems(attendance, category, rules)),
+        )
+
+
+def donations(session: Session, community_id: UUID) -> Iterator[Paper]:
+    """Give every donation: pieces onto the shelf, and what the maker was paid for them."""
+    issuance_id = chart.points_issuance_id(session, community_id)
+    query = (
+        sa.select(Donation, Item.intake_account_id, Item.stock_account_id, Member.points_account_id)
+        .join_from(Donation, Item, Item.id == Donation.item_id)
+        .outerjoin(
+            Member,
+            sa.and_(
+                Member.community_id == Donation.community_id, Member.id == Donation.donor_member_id
+            ),
+        )
+        .where(Donation.community_id == community_id, Item.community_id == community_id)
+    )
+    for donation, intake_id, stock_id, points_id in _stream(session, query):
+        yield Paper(
+            source=f"donation:{donation.id}",
+            transaction_id=donation.transaction_id,
+            legs=_without_zeros(
+                {
+                    intake_id: -donation.piece_count,
+                    stock_id: donation.piece_count,
+                    issuance_id: -donation.points,
+                    points_id: donation.points,
+                }
+            ),
+        )
+
+
+def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
+    """Give every redemption: points from the member to the shop, pieces from the shelf out."""
+    shop_id = chart.shop_redeemed_id(session, community_id)
+    query = (
+        sa.select(
+            Redemption,
+            Member.points_account_id,
+            RedemptionLine,
+            Item.stock_account_id,
+            Item.out_account_id,
+        )
+        .join_from(Redemption, Member, Member.id == Redemption.member_id)
+        .join(RedemptionLine, RedemptionLine.redemption_id == Redemption.id)
+        .join(Item, Item.id == RedemptionLine.item_id)
+        .where(
+            Redemption.community_id == community_id,
+            Member.community_id == community_id,
+            RedemptionLine.community_id == community_id,
+            Item.community_id == community_id,
+        )
+        .order_by(Redemption.id, RedemptionLine.line_no)
+    )
+    for redemption, rows in groupby(_stream(session, query), key=lambda row: row[0]):
+        lines = list(rows)
+        legs: Counter[UUID] = Counter()
+        for _, points_id, line, stock_id, out_id in lines:
+            legs.update({stock_id: -line.quantity, out_id: line.quantity})
+            legs.update({points_id: -line.sum_points, shop_id: line.sum_points})
+        total_points = sum(line.sum_points for _, _, line, _, _ in lines)
+        is_summed = total_points == redemption.total_points
+        yield Paper(
+            source=f"redemption:{redemption.id}",
+            transaction_id=redemption.transaction_id,
+            legs=_without_zeros(legs),
+            problems=()
+            if is_summed
+            else (f"its lines sum to {total_points}, its total says {redemption.total_points}",),
+        )
+
+
+def _attendance_problems(
+    attendance: Attendance, category: Category, rules: dict[int, Rule]
+) -> Iterator[str]:
+    if attendance.confirmed_at is None:
+        yield "nobody confirmed it"
+    if attendance.confirmed_by_id == attendance.member_id:
+        yield "the member confirmed it"
+    rule = rules.get(attendance.policy_version or 0)
+    if rule is None or attendance.provenance is None:
+        yield "it names no points rule or no provenance"
+        return
+    minutes, points = attendance.counted_minutes or 0, attendance.points or 0
+    due = rule.award(category, attendance.provenance, minutes)
+    if points != due:
+        yield (
+            f"points rule {attendance.policy_version} gives {due} points for {minutes} minutes,"
+            f" it says {points}"
+        )
+
+
+def _rules(session: Session, community_id: UUID) -> dict[int, Rule]:
+    query = sa.select(PointsPolicy.version, PointsPolicy.rule)
+    rows = session.execute(query.where(PointsPolicy.community_id == community_id))
+    return {version: read_rule(document) for version, document in rows}
+
+
+def _stream(session: Session, query: sa.Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """Give rows as they come, so that memory does not grow with the book."""
+    return iter(session.execute(query, execution_options={"yield_per": ROWS_PER_FETCH}))
+
+
+def _without_zeros(legs: Legs | Counter[UUID]) -> Legs:
+    return {account_id: amount for account_id, amount in legs.items() if amount}

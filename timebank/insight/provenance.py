@@ -1,0 +1,293 @@
+"""Where every minute, point and piece came from: the book against the papers of the areas.
+
+Words: a *paper* (see `timebank.insight.papers`) *stands behind* its transaction when the
+transaction names it as its source and has exactly the legs that follow from it.
+
+Checked both ways round: every paper has its transaction; whatever enters or leaves a book through a
+system account (issuance, intake, shop) has its paper; and the numbers that people hold in hand run
+without a gap. Every pass takes a reading session and one book, and gives its faults one by one.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from ledger.schema import Account, Posting, Transaction
+from timebank.insight import papers
+from timebank.insight.papers import Legs, Paper
+from timebank.people.models import Community, Member
+from timebank.rewards.models import Certificate, CertificateRegister
+from timebank.rewards.papers import content_hash
+from timebank.service.models import Attendance
+from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Refund
+
+PAPERS_PER_READING: Final = 200
+
+
+class Fault(NamedTuple):
+    """One thing that is not as it should be: where, and what."""
+
+    subject: str
+    message: str
+
+
+Pass = Callable[[Session, UUID], Iterator[Fault]]
+
+
+# ---------------------------------------------------------------- papers have their transactions
+
+
+def attendances_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Every posted attendance has its award, to the minute and to the point."""
+    return _compared(session, community_id, papers.attendances(session, community_id))
+
+
+def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Every donation has put its pieces on the shelf, and paid what it says."""
+    return _compared(session, community_id, papers.donations(session, community_id))
+
+
+def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Every redemption has moved its points and its pieces, and its lines sum to its total."""
+    return _compared(session, community_id, papers.redemptions(session, community_id))
+
+
+def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Every refund names the reversal of its own redemption."""
+    query = (
+        sa.select(Refund.id, Redemption.transaction_id, Transaction.reverses_id)
+        .join_from(
+            Refund,
+            Redemption,
+            sa.and_(
+                Redemption.community_id == Refund.community_id,
+                Redemption.id == Refund.redemption_id,
+            ),
+        )
+        .outerjoin(
+            Transaction,
+            sa.and_(
+                Transaction.community_id == Refund.community_id,
+                Transaction.id == Refund.transaction_id,
+            ),
+        )
+        .where(Refund.community_id == community_id)
+    )
+    for refund_id, redeemed_id, reversed_id in session.execute(query):
+        if redeemed_id != reversed_id:
+            yield Fault(f"refund:{refund_id}", "its transaction does not reverse its redemption")
+
+
+# ---------------------------------------------------------------- transactions have their papers
+
+
+def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Whatever moves a system account has an attendance, a donation or a redemption behind it.
+
+    What was reversed again is left out: a voided attendance lets go of its transaction.
+    """
+    reversal = aliased(Transaction)
+    query = (
+        sa.select(
+            Transaction.id, Transaction.kind, Transaction.source, Account.code, Posting.amount_minor
+        )
+        .join_from(
+            Transaction,
+            Posting,
+            sa.and_(
+                Posting.community_id == Transaction.community_id,
+                Posting.transaction_id == Transaction.id,
+            ),
+        )
+        .join(
+            Account,
+            sa.and_(Account.community_id == Posting.community_id, Account.id == Posting.account_id),
+        )
+        .where(
+            Transaction.community_id == community_id,
+            Transaction.reverses_id.is_(None),
+            Account.is_bounded.is_(False),
+            ~_is_named_by(reversal.community_id, reversal.reverses_id),
+            ~_is_named_by(Attendance.community_id, Attendance.transaction_id),
+            ~_is_named_by(Donation.community_id, Donation.transaction_id),
+            ~_is_named_by(Redemption.community_id, Redemption.transaction_id),
+        )
+        .order_by(Transaction.id, Posting.leg_no)
+    )
+    for transaction_id, kind, source, code, amount_minor in session.execute(query):
+        yield Fault(
+            f"transaction:{transaction_id}",
+            f"{kind} moves {amount_minor} on {code}, and no confirmed attendance, donation or"
+            f" redemption stands behind it (it names {source})",
+        )
+
+
+def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """What went out of the shop's shelves is what the receipts say, returns taken off."""
+    redeemed = _redeemed_pieces(session, community_id)
+    query = (
+        sa.select(Item.id, Item.number, sa.func.coalesce(sa.func.sum(Posting.amount_minor), 0))
+        .join_from(
+            Item,
+            Posting,
+            sa.and_(
+                Posting.community_id == Item.community_id,
+                Posting.account_id == Item.out_account_id,
+            ),
+            isouter=True,
+        )
+        .where(Item.community_id == community_id)
+        .group_by(Item.id, Item.number)
+        .order_by(Item.number)
+    )
+    for item_id, number, out_count in session.execute(query):
+        if out_count != redeemed.get(item_id, 0):
+            yield Fault(
+                f"item:{item_id}",
+                f"goods {number:04d}: {out_count} pieces went out,"
+                f" {redeemed.get(item_id, 0)} stand on receipts",
+            )
+
+
+# ---------------------------------------------------------------- numbers and certificates
+
+
+def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """The register has no gap, and every certificate is what was printed."""
+    registers = dict(
+        session.execute(
+            sa.select(CertificateRegister.year, CertificateRegister.last_number).where(
+                CertificateRegister.community_id == community_id
+            )
+        ).all()
+    )
+    numbers: dict[int, list[int]] = defaultdict(list)
+    query = sa.select(Certificate).where(Certificate.community_id == community_id)
+    for certificate in session.scalars(query.order_by(Certificate.year, Certificate.number)):
+        numbers[certificate.year].append(certificate.number)
+        if content_hash(certificate.content) != certificate.content_hash:
+            yield Fault(
+                f"certificate:{certificate.id}",
+                f"{certificate.printed_number}: the content is not the one that was printed",
+            )
+    for year in sorted(registers.keys() | numbers.keys()):
+        yield from _gaps(f"certificates of {year}", numbers[year], registers.get(year, 0))
+
+
+def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Fault]:
+    """Volunteers, goods and receipts are numbered from 1 up to the community's counters."""
+    community = session.get_one(Community, community_id)
+    counted: tuple[tuple[str, Any, Any, int], ...] = (
+        ("volunteers", Member, Member.number, community.last_member_number),
+        ("goods", Item, Item.number, community.last_item_number),
+        ("receipts", Redemption, Redemption.receipt_number, community.last_receipt_number),
+    )
+    for name, table, column, last_number in counted:
+        query = sa.select(column).where(table.community_id == community_id).order_by(column)
+        yield from _gaps(name, list(session.scalars(query)), last_number)
+
+
+PASSES: Final[dict[str, Pass]] = {
+    "attendances": attendances_are_posted,
+    "donations": donations_are_posted,
+    "redemptions": redemptions_are_posted,
+    "refunds": refunds_reverse_their_redemption,
+    "provenance": nothing_enters_without_a_paper,
+    "pieces": pieces_out_are_pieces_redeemed,
+    "certificates": certificates_are_whole,
+    "numbers": numbers_are_gapless,
+}
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def _compared(session: Session, community_id: UUID, found: Iterator[Paper]) -> Iterator[Fault]:
+    """Compare papers with the book, some at a time."""
+    while page := list(islice(found, PAPERS_PER_READING)):
+        held = _transactions(session, community_id, [paper.transaction_id for paper in page])
+        for paper in page:
+            source, legs = held.get(paper.transaction_id, (None, {}))
+            for problem in _problems(paper, source, legs):
+                yield Fault(paper.source, problem)
+
+
+def _problems(paper: Paper, source: str | None, legs: Legs) -> Iterator[str]:
+    yield from paper.problems
+    if source is None:
+        yield f"its transaction {paper.transaction_id} is not in the book"
+    elif source != paper.source:
+        yield f"its transaction {paper.transaction_id} names {source}"
+    elif legs != paper.legs:
+        yield (
+            f"its transaction {paper.transaction_id} moves {_amounts(legs, paper.legs)}"
+            f" where the paper says {_amounts(paper.legs, legs)}"
+        )
+
+
+def _transactions(
+    session: Session, community_id: UUID, transaction_ids: list[UUID]
+) -> dict[UUID, tuple[str, Legs]]:
+    """Return source and legs of the transactions that are there, with one statement."""
+    query = (
+        sa.select(Transaction.id, Transaction.source, Posting.account_id, Posting.amount_minor)
+        .join_from(
+            Transaction,
+            Posting,
+            sa.and_(
+                Posting.community_id == Transaction.community_id,
+                Posting.transaction_id == Transaction.id,
+            ),
+        )
+        .where(Transaction.community_id == community_id, Transaction.id.in_(transaction_ids))
+    )
+    held: dict[UUID, tuple[str, Legs]] = {}
+    for transaction_id, source, account_id, amount_minor in session.execute(query):
+        _, legs = held.setdefault(transaction_id, (source, {}))
+        legs[account_id] = legs.get(account_id, 0) + amount_minor
+    return held
+
+
+def _amounts(legs: Legs, other: Legs) -> str:
+    """Say the amounts of `legs` that `other` has not."""
+    different = {amount for account_id, amount in legs.items() if other.get(account_id) != amount}
+    return ", ".join(map(str, sorted(different))) or "nothing"
+
+
+def _is_named_by(community_id: Any, transaction_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of another table names the transaction."""
+    return sa.exists().where(
+        community_id == Transaction.community_id, transaction_id == Transaction.id
+    )
+
+
+def _redeemed_pieces(session: Session, community_id: UUID) -> dict[UUID, int]:
+    """Return pieces on receipts that were not returned, by item."""
+    query = (
+        sa.select(RedemptionLine.item_id, sa.func.sum(RedemptionLine.quantity))
+        .outerjoin(
+            Refund,
+            sa.and_(
+                Refund.community_id == RedemptionLine.community_id,
+                Refund.redemption_id == RedemptionLine.redemption_id,
+            ),
+        )
+        .where(RedemptionLine.community_id == community_id, Refund.id.is_(None))
+        .group_by(RedemptionLine.item_id)
+    )
+    return {item_id: int(quantity) for item_id, quantity in session.execute(query)}
+
+
+def _gaps(name: str, numbers: Iterable[int], last_number: int) -> Iterator[Fault]:
+    """Compare numbers that should be 1, 2, 3 … with their counter."""
+    given = list(numbers)
+    missing = sorted(set(range(1, last_number + 1)) - set(given))
+    if missing:
+        yield Fault(name, f"number {missing[0]} is missing of {last_number}")
+    if given and max(given) > last_number:
+        yield Fault(name, f"number {max(given)} is beyond the counter {last_number}")
