@@ -104,6 +104,7 @@ class Member(Base):
         sa.UniqueConstraint("community_id", "number"),
         sa.UniqueConstraint("community_id", "person_id"),
         sa.UniqueConstraint("community_id", "alias"),
+        sa.Index("ix_member_person_id", "person_id"),
         sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"]),
         sa.CheckConstraint(f"length(name) BETWEEN 1 AND {NAME_LENGTH_MAX}", name="name_length"),

@@ -1,0 +1,148 @@
+"""The chart of accounts: names, opens and finds the accounts of a book.
+
+| code | commodity | bounded |
+|---|---|---|
+| `Issuance:Service`, `Issuance:Points` | SERVICE, POINT | no, insert-only |
+| `Members:V0001:Service`, `Members:V0001:Points` | SERVICE, POINT | floor 0 |
+| `Shop:Redeemed` | POINT | no, insert-only |
+| `Goods:0001:Intake`, `Goods:0001:Out` | GOODS-0001 | no, insert-only |
+| `Goods:0001:Stock` | GOODS-0001 | floor 0 |
+
+Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount take it as it is.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.journal import open_account
+from ledger.schema import Account
+
+SERVICE: Final = "SERVICE"
+POINT: Final = "POINT"
+SERVICE_ISSUANCE: Final = "Issuance:Service"
+POINTS_ISSUANCE: Final = "Issuance:Points"
+SHOP_REDEEMED: Final = "Shop:Redeemed"
+SYSTEM_ACCOUNTS: Final = {
+    SERVICE_ISSUANCE: SERVICE,
+    POINTS_ISSUANCE: POINT,
+    SHOP_REDEEMED: POINT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAccounts:
+    """The accounts of one member."""
+
+    service_id: UUID
+    points_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAccounts:
+    """The accounts of one kind of goods."""
+
+    intake_id: UUID
+    stock_id: UUID
+    out_id: UUID
+
+
+# ---------------------------------------------------------------- names
+
+
+def volunteer_number(number: int) -> str:
+    """Return the printed number, such as V0001."""
+    return f"V{number:04d}"
+
+
+def service_account_code(number: int) -> str:
+    """Return the code of a member's account of recorded service."""
+    return f"Members:{volunteer_number(number)}:Service"
+
+
+def points_account_code(number: int) -> str:
+    """Return the code of a member's account of points."""
+    return f"Members:{volunteer_number(number)}:Points"
+
+
+def goods_commodity(item_number: int) -> str:
+    """Return the commodity of one kind of goods, such as GOODS-0001."""
+    return f"GOODS-{item_number:04d}"
+
+
+def stock_account_code(item_number: int) -> str:
+    """Return the code of the shelf of one kind of goods."""
+    return f"Goods:{item_number:04d}:Stock"
+
+
+# ---------------------------------------------------------------- opening
+
+
+def open_system_accounts(session: Session, community_id: UUID) -> None:
+    """Open the accounts that every book has; those that are open already stay as they are."""
+    for code, commodity in SYSTEM_ACCOUNTS.items():
+        open_account(session, community_id, code=code, commodity=commodity)
+
+
+def open_member_accounts(session: Session, community_id: UUID, number: int) -> MemberAccounts:
+    """Open a member's accounts; neither falls below zero."""
+    service = open_account(
+        session,
+        community_id,
+        code=service_account_code(number),
+        commodity=SERVICE,
+        floor_minor=0,
+    )
+    points = open_account(
+        session, community_id, code=points_account_code(number), commodity=POINT, floor_minor=0
+    )
+    return MemberAccounts(service_id=service.id, points_id=points.id)
+
+
+def open_item_accounts(session: Session, community_id: UUID, item_number: int) -> ItemAccounts:
+    """Open the accounts of one kind of goods; the shelf does not fall below zero."""
+    commodity = goods_commodity(item_number)
+    prefix = f"Goods:{item_number:04d}"
+    intake = open_account(session, community_id, code=f"{prefix}:Intake", commodity=commodity)
+    stock = open_account(
+        session,
+        community_id,
+        code=stock_account_code(item_number),
+        commodity=commodity,
+        floor_minor=0,
+    )
+    out = open_account(session, community_id, code=f"{prefix}:Out", commodity=commodity)
+    return ItemAccounts(intake_id=intake.id, stock_id=stock.id, out_id=out.id)
+
+
+# ---------------------------------------------------------------- finding
+
+
+def system_accounts(session: Session, community_id: UUID) -> dict[str, UUID]:
+    """Return the ids of the book's system accounts by code, with one statement."""
+    rows = session.execute(
+        sa.select(Account.code, Account.id).where(
+            Account.community_id == community_id, Account.code.in_(SYSTEM_ACCOUNTS)
+        )
+    )
+    found = {code: account_id for code, account_id in rows}
+    assert found.keys() == SYSTEM_ACCOUNTS.keys(), "a community is made with its accounts"
+    return found
+
+
+def service_issuance_id(session: Session, community_id: UUID) -> UUID:
+    """Return where recorded service comes from."""
+    return system_accounts(session, community_id)[SERVICE_ISSUANCE]
+
+
+def points_issuance_id(session: Session, community_id: UUID) -> UUID:
+    """Return where points come from."""
+    return system_accounts(session, community_id)[POINTS_ISSUANCE]
+
+
+def shop_redeemed_id(session: Session, community_id: UUID) -> UUID:
+    """Return where redeemed points go."""
+    return system_accounts(session, community_id)[SHOP_REDEEMED]

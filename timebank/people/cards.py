@@ -1,0 +1,150 @@
+"""Printed member cards for people without a phone.
+
+Words: a card carries a QR with a *token* (80 random bits, kept only as SHA-256) and a barcode of ten *digits*; both only identify, neither
+authorises. Issuing again raises the version and revokes the card before.
+
+Invariants: one card of a member is in force; the token is known at the moment of issue alone, so the card is printed then or issued anew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.ids import new_id
+from timebank import audit, codes
+from timebank.actors import Actor, Permission
+from timebank.people.errors import CardMissing, CardNotFound, CardRevoked, MemberSuspended
+from timebank.people.members import locked_member
+from timebank.people.models import Member, MemberCard, MemberStatus
+from timebank.people.organisations import get_community
+
+DIGITS_TRIES_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCard:
+    """A new card with its token, which is never seen again."""
+
+    card: MemberCard
+    member: Member
+    token: str
+
+
+def issue_card(session: Session, actor: Actor, member_id: UUID) -> IssuedCard:
+    """Issue a card; the one before, if any, is revoked.
+
+    Raises:
+        MemberNotFound: (`member_not_found`).
+        MemberSuspended: not an active member (`suspended`).
+    """
+    actor.require(Permission.MANAGE_MEMBERS)
+    member = locked_member(session, actor, member_id)
+    if member.status is not MemberStatus.ACTIVE:
+        raise MemberSuspended(name=member.name)
+    earlier = latest_card(session, actor, member_id)
+    if earlier is not None and earlier.revoked_at is None:
+        earlier.revoked_at = clock.now()
+        session.flush()
+    token = codes.new_card_token()
+    card = MemberCard(
+        community_id=actor.community_id,
+        id=new_id(),
+        member_id=member_id,
+        version=earlier.version + 1 if earlier else 1,
+        token_digest=codes.token_digest(token),
+        digits=_free_digits(session, actor.community_id),
+        issued_at=clock.now(),
+    )
+    session.add(card)
+    audit.record(
+        session,
+        actor,
+        "issue_card",
+        f"member_card:{card.id}",
+        member=str(member_id),
+        version=card.version,
+    )
+    session.flush()
+    return IssuedCard(card=card, member=member, token=token)
+
+
+def revoke_card(session: Session, actor: Actor, member_id: UUID) -> MemberCard:
+    """Revoke a lost card without a new one.
+
+    Raises:
+        MemberNotFound: (`member_not_found`).
+        CardMissing: no card in force (`card_missing`).
+    """
+    actor.require(Permission.MANAGE_MEMBERS)
+    member = locked_member(session, actor, member_id)
+    card = latest_card(session, actor, member_id)
+    if card is None or card.revoked_at is not None:
+        raise CardMissing(name=member.name)
+    card.revoked_at = clock.now()
+    audit.record(session, actor, "revoke_card", f"member_card:{card.id}", version=card.version)
+    session.flush()
+    return card
+
+
+def latest_card(session: Session, actor: Actor, member_id: UUID) -> MemberCard | None:
+    """Return a member's newest card, revoked or not."""
+    return session.scalar(
+        sa.select(MemberCard)
+        .where(MemberCard.community_id == actor.community_id, MemberCard.member_id == member_id)
+        .order_by(MemberCard.version.desc())
+        .limit(1)
+    )
+
+
+def member_by_card(session: Session, community_id: UUID, scan: codes.Scan) -> Member:
+    """Return the active member behind a scanned card, by token or digits.
+
+    Raises:
+        CardNotFound: unknown here, or not a card (`invalid`).
+        CardRevoked: replaced by a newer one (`revoked`).
+        MemberSuspended: (`suspended`).
+    """
+    row = session.execute(
+        sa.select(MemberCard, Member)
+        .join(
+            Member,
+            sa.and_(
+                Member.community_id == MemberCard.community_id, Member.id == MemberCard.member_id
+            ),
+        )
+        .where(MemberCard.community_id == community_id, _is_card(scan))
+    ).one_or_none()
+    if row is None:
+        raise CardNotFound
+    card, member = row
+    if card.revoked_at is not None:
+        zone = ZoneInfo(get_community(session, community_id).time_zone)
+        raise CardRevoked(revoked_on=card.revoked_at.astimezone(zone).date().isoformat())
+    if member.status is not MemberStatus.ACTIVE:
+        raise MemberSuspended(name=member.name)
+    return member
+
+
+def _is_card(scan: codes.Scan) -> sa.ColumnElement[bool]:
+    if scan.kind is codes.ScanKind.CARD:
+        return MemberCard.digits == scan.value
+    if scan.kind is codes.ScanKind.CARD_TOKEN:
+        return MemberCard.token_digest == codes.token_digest(scan.value)
+    raise CardNotFound
+
+
+def _free_digits(session: Session, community_id: UUID) -> str:
+    """Return digits no card of the community ever had."""
+    for _ in range(DIGITS_TRIES_MAX):
+        digits = codes.new_card_digits()
+        taken = sa.select(MemberCard.id).where(
+            MemberCard.community_id == community_id, MemberCard.digits == digits
+        )
+        if session.scalar(taken) is None:
+            return digits
+    raise AssertionError("a community has far fewer cards than there are digits")

@@ -1,0 +1,105 @@
+"""Giving a member a sign-in: a phone number and a first password that must be changed."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.ids import new_id
+from timebank import audit
+from timebank.actors import Actor, Permission
+from timebank.people import passwords
+from timebank.people.errors import PhoneTaken, SignInMissing
+from timebank.people.members import locked_member
+from timebank.people.models import Member, Person
+from timebank.people.sign_in import normalized_phone, set_password
+
+
+def give_sign_in(
+    session: Session,
+    actor: Actor,
+    member_id: UUID,
+    *,
+    phone: str,
+    password: str,
+    must_change: bool = True,
+) -> Member:
+    """Let a member sign in with a phone number.
+
+    A number that already signs in a person of another community connects this member with that person, whose password stays as it is.
+
+    Args:
+        session: a write session.
+        actor: needs `manage_members`.
+        member_id: who gets the sign-in; an earlier one of theirs is replaced.
+        phone: as typed.
+        password: the first password, told to the member.
+        must_change: whether the member is asked for a password of their own at the first sign-in.
+
+    Raises:
+        MemberNotFound: (`member_not_found`).
+        PhoneInvalid: (`phone_invalid`).
+        PhoneTaken: the number signs in somebody else of this community (`phone_taken`).
+        PasswordTooShort, PasswordTooCommon: (`password_too_short`, `password_too_common`).
+    """
+    actor.require(Permission.MANAGE_MEMBERS)
+    member = locked_member(session, actor, member_id)
+    phone = normalized_phone(phone)
+    passwords.check_password(password, phone=phone)
+    person = session.scalar(sa.select(Person).where(Person.phone == phone).with_for_update())
+    if person is None:
+        person = Person(
+            id=new_id(),
+            phone=phone,
+            password_hash=passwords.hashed(password),
+            must_change_password=must_change,
+            created_at=clock.now(),
+        )
+        session.add(person)
+        session.flush()
+    else:
+        _check_free(session, member, person)
+    member.person_id = person.id
+    audit.record(session, actor, "give_sign_in", f"member:{member.id}", person=str(person.id))
+    session.flush()
+    return member
+
+
+def reset_password(session: Session, actor: Actor, member_id: UUID, *, password: str) -> Member:
+    """Give a member who forgot the password a new first one; every browser of theirs is signed out.
+
+    Raises:
+        SignInMissing: the member has none (`sign_in_missing`).
+        PasswordTooShort, PasswordTooCommon: (`password_too_short`, `password_too_common`).
+    """
+    actor.require(Permission.MANAGE_MEMBERS)
+    member = locked_member(session, actor, member_id)
+    if member.person_id is None:
+        raise SignInMissing(name=member.name)
+    person = session.get_one(Person, member.person_id, with_for_update=True)
+    passwords.check_password(password, phone=person.phone)
+    set_password(person, password, must_change=True)
+    audit.record(session, actor, "reset_password", f"member:{member.id}")
+    session.flush()
+    return member
+
+
+def phone_of(session: Session, member: Member) -> str | None:
+    """Return the phone number a member signs in with, or None."""
+    if member.person_id is None:
+        return None
+    return session.scalar(sa.select(Person.phone).where(Person.id == member.person_id))
+
+
+def _check_free(session: Session, member: Member, person: Person) -> None:
+    """Refuse a number that already stands for another member of the same community."""
+    other = session.scalar(
+        sa.select(Member.id).where(
+            Member.community_id == member.community_id,
+            Member.person_id == person.id,
+            Member.id != member.id,
+        )
+    )
+    if other is not None:
+        raise PhoneTaken

@@ -1,0 +1,1 @@
+"""The web: parse, begin, one rule, dump. No rule stands here."""

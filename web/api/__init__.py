@@ -1,0 +1,152 @@
+"""The JSON API under /api/v1: what every area's blueprint shares.
+
+An area writes its schemas (`…Args` in, `…Out` out; subclasses of `Args` and `Out`), then its endpoints:
+
+    blueprint = area("members", "Members of the community")
+
+    @blueprint.route("/members", methods=["POST"])
+    @allow(Permission.MANAGE_MEMBERS)
+    @blueprint.arguments(AddMemberArgs)
+    @blueprint.response(201, MemberOut)
+    def add_member(args: dict[str, Any]) -> Member: ...
+
+Only a bearer token counts here (`Authorization: Bearer …`), so no CSRF token is asked for. The errors that any operation may answer are documented
+by `area` itself.
+"""
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any, Final
+
+import flask_smorest
+import marshmallow as ma
+from flask import Flask
+
+from timebank.actors import Permission
+from web.auth import ACCESS_ATTRIBUTE, public
+from web.security import csrf
+
+PREFIX: Final = "/api/v1"
+SPECIFICATION: Final = "api-docs.openapi_json"
+BEARER_SCHEME: Final = "token"
+ERRORS_OF_ALL: Final = (400, 405, 413, 422, 429, 503)
+ERRORS_OF_MEMBERS: Final = (401, 403, 404, 409)
+
+
+class Args(ma.Schema):
+    """What comes in: unknown fields are refused."""
+
+    class Meta:
+        """Options of marshmallow."""
+
+        unknown = ma.RAISE
+
+
+class QueryArgs(ma.Schema):
+    """What comes in the query string: unknown names are refused too."""
+
+    class Meta:
+        """Options of marshmallow."""
+
+        unknown = ma.RAISE
+
+
+class Out(ma.Schema):
+    """What goes out."""
+
+
+class ErrorOut(ma.Schema):
+    """The one error shape."""
+
+    code = ma.fields.String(required=True, metadata={"description": "Stable, snake_case."})
+    message = ma.fields.String(
+        required=True, metadata={"description": "In the language of Accept-Language."}
+    )
+    details = ma.fields.Dict(
+        required=True, metadata={"description": "The facts; `fields` names each wrong field."}
+    )
+
+
+class Area(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    """A blueprint whose operations document the errors that any of them may answer."""
+
+    def __init__(self, name: str, description: str) -> None:
+        """Make the blueprint; its names begin with `api_`, its paths with /api/v1."""
+        super().__init__(f"api_{name}", name, url_prefix=PREFIX, description=description)
+        self.ARGUMENTS_PARSER.DEFAULT_UNKNOWN_BY_LOCATION["query"] = ma.RAISE
+        self._prepare_doc_cbks.append(_document_errors)
+
+    def _store_endpoint_docs(
+        self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any
+    ) -> None:
+        super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
+        access = getattr(obj, ACCESS_ATTRIBUTE, None)
+        for method, info in self._docs[endpoint].items():
+            if method != "parameters":
+                info["access"] = access
+
+
+def area(name: str, description: str) -> Area:
+    """Return the blueprint of one area's operations.
+
+    Args:
+        name: plural noun; the tag in the documentation.
+        description: one line for the documentation.
+    """
+    return Area(name, description)
+
+
+def _document_errors(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the error answers and the token to one operation's documentation."""
+    access = doc_info.get("access")
+    is_open = not isinstance(access, Permission)
+    statuses = ERRORS_OF_ALL if is_open else ERRORS_OF_ALL + ERRORS_OF_MEMBERS
+    responses = doc.setdefault("responses", {})
+    for status in statuses:
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/json": {"schema": ErrorOut}},
+        }
+        responses.pop(status, None)
+    doc["security"] = [] if is_open else [{BEARER_SCHEME: []}]
+    if not is_open:
+        doc["x-permission"] = str(access)
+    return doc
+
+
+class _Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
+    """flask-smorest without its own error answers: `web/errors.py` gives the one shape."""
+
+    ERROR_SCHEMA = ErrorOut
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `web/errors.py`."""
+
+
+def _open_to_all(view: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a view of the library as a public one of ours."""
+
+    @public
+    def specification() -> Any:
+        return view()
+
+    return specification
+
+
+def init(app: Flask, areas: Iterable[Area]) -> None:
+    """Connect the areas, the specification at /openapi.json and the page at /docs."""
+    app.config.update(
+        API_TITLE="timebank",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = _Api(app)
+    api.spec.components.security_scheme(BEARER_SCHEME, {"type": "http", "scheme": "bearer"})
+    app.view_functions[SPECIFICATION] = _open_to_all(app.view_functions[SPECIFICATION])
+    for blueprint in areas:
+        csrf.exempt(blueprint)
+        api.register_blueprint(blueprint)
+    app.extensions["openapi"] = deepcopy(api.spec.to_dict())

@@ -1,0 +1,101 @@
+"""Makes the application: `create_app(settings)`.
+
+One request: `web/security.py` numbers it, `web/auth.py` reads who asks (one statement), the view loads its input, opens one `with begin()` or
+`with reading()`, calls one rule and shows the result; `web/errors.py` answers refusals.
+
+A page module has `blueprint` (a Flask Blueprint) and may have `MENU` (see `web/menu.py`); an API module has `blueprint` made by `web.api.area`.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Final
+
+from flask import Flask
+from flask_compress import Compress
+from jinja2 import StrictUndefined
+
+from ledger.database import Database
+from timebank.settings import Settings
+from web import api, assets, auth, errors, i18n, icons, menu, security, session
+from web.preferences import init as init_preferences
+
+PAGES: Final = (
+    "web.pages.public",
+    "web.pages.account",
+    "web.pages.members",
+    "web.pages.volunteer",
+    "web.pages.leader",
+    "web.pages.clerk",
+    "web.pages.desk",
+    "web.pages.policies",
+    "web.pages.commendations",
+    "web.pages.certificates",
+    "web.pages.goods",
+)
+API: Final = (
+    "web.api.people",
+    "web.api.service",
+    "web.api.shop",
+    "web.api.rewards",
+    "web.api.ledger",
+)
+
+
+def create_app(settings: Settings, *, database: Database | None = None) -> Flask:
+    """Return the application, ready to serve.
+
+    Args:
+        settings: checked settings.
+        database: an open book to share; None opens the one of the settings.
+
+    Raises:
+        AssertionError: a view declares no access, or the menu names a page that does not exist.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    security.configure(app, settings)
+    security.configure_logs()
+    session.attach(app, settings, database)
+    i18n.init(app)
+    auth.init(app)
+    security.init(app, settings)
+    errors.init(app)
+    assets.init(app)
+    init_preferences(app)
+    app.jinja_env.globals["icon"] = icons.icon
+    icons.drawings()
+    _compress(app)
+    _register(app)
+    return app
+
+
+def _register(app: Flask) -> None:
+    """Connect every area and check that each view declares its access."""
+    pages = _modules(PAGES)
+    for module in pages:
+        app.register_blueprint(module.blueprint)
+    api.init(app, [module.blueprint for module in _modules(API)])
+    menu.gather(app, pages)
+    auth.access_table(app)
+
+
+def _modules(names: tuple[str, ...]) -> list[ModuleType]:
+    return [import_module(name) for name in names if find_spec(name)]
+
+
+def _compress(app: Flask) -> None:
+    app.config.update(
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_BR_LEVEL=5,
+        COMPRESS_MIMETYPES=[
+            "text/html",
+            "text/css",
+            "text/javascript",
+            "application/json",
+            "image/svg+xml",
+        ],
+    )
+    Compress(app)

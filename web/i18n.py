@@ -1,0 +1,231 @@
+"""Languages and how figures are said: catalogs, the reader's language, and the filters of every template.
+
+Words: a *msgid* is the English sentence in the code; the Chinese stands in `translations/zh/LC_MESSAGES/<area>.po`, read at start (no compile
+step). Minutes and points both end in 分 in Chinese, so minutes are said as hours and minutes, points under the word 积分 (see `duration`, `points`).
+"""
+
+import io
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, Domain, gettext, ngettext
+
+from timebank import clock
+from timebank.errors import Refusal
+from timebank.settings import LOCALES
+from web import session
+
+LOCALE_COOKIE: Final = "locale"
+TRANSLATIONS: Final = Path(__file__).parent / "translations"
+ZONE_DEFAULT: Final = "Asia/Shanghai"
+MINUTES_PER_HOUR: Final = 60
+GROUPED_FROM: Final = 10_000
+MINUS: Final = "−"
+WEEKDAYS_ZH: Final = "一二三四五六日"
+WEEKDAYS_EN: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS_EN: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+_ = gettext
+
+
+def N_(template: str) -> str:  # noqa: N802  # the name that catalog extraction looks for
+    """Mark a msgid that is translated later, when it is shown; returns it unchanged."""
+    return template
+
+
+# ---------------------------------------------------------------- catalogs
+
+
+class Catalogs(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
+    """A domain whose catalogs were read from .po files at start; English needs none."""
+
+    def get_translations(self) -> NullTranslations:
+        """Return the catalog of the reader's language."""
+        return translations_of(language())
+
+
+@cache
+def translations_of(locale: str) -> NullTranslations:
+    """Return the merged catalog of every area in one language; the first file (by name) that has a msgid wins."""
+    merged = Catalog(locale=locale)
+    for path in sorted((TRANSLATIONS / locale / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=locale, abort_invalid=True):
+                if message.id and message.string and message.id not in merged:
+                    merged.add(message.id, message.string)
+    if not len(merged):
+        return NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def init(app: Flask) -> None:
+    """Connect Flask-Babel, our catalogs and the filters."""
+    babel = Babel(app, default_locale="zh", locale_selector=language, timezone_selector=zone)
+    babel.domain_instance = Catalogs()
+    for locale in LOCALES:
+        translations_of(locale)
+    app.jinja_env.filters.update(
+        amount=amount,
+        clock_time=clock_time,
+        day=day,
+        duration=duration,
+        full_day=full_day,
+        local=local,
+        moment=moment,
+        month=month,
+        points=points,
+        signed=signed,
+    )
+    app.jinja_env.globals.update(language=language, time_range=time_range, said=said)
+
+
+# ---------------------------------------------------------------- the reader
+
+
+def language() -> str:
+    """Return `zh` or `en`: the reader's choice, else (for machines) Accept-Language, else the setting."""
+    if not has_request_context():
+        return LOCALES[0]
+    chosen = request.cookies.get(LOCALE_COOKIE, "")
+    if chosen in LOCALES:
+        return chosen
+    if request.path.startswith("/api/"):
+        return request.accept_languages.best_match(LOCALES) or session.settings().default_locale
+    return session.settings().default_locale
+
+
+def is_chinese() -> bool:
+    """Tell whether the reader reads Chinese."""
+    return language() == "zh"
+
+
+def zone() -> str:
+    """Return the time zone of the page's community; a public page sets `g.time_zone`."""
+    return str(g.get("time_zone") or ZONE_DEFAULT)
+
+
+def say(template: str, details: Mapping[str, Any]) -> str:
+    """Return a msgid template in the reader's language with its details filled in."""
+    return gettext(template) % details if details else gettext(template)
+
+
+def said(refusal: Refusal) -> str:
+    """Return what a refusal says, in the reader's language."""
+    return say(refusal.message, refusal.details)
+
+
+# ---------------------------------------------------------------- figures
+
+
+def amount(number: int) -> str:
+    """Return a whole number with a true minus sign, and a comma from 10,000 on."""
+    digits = f"{abs(number):,}" if abs(number) >= GROUPED_FROM else str(abs(number))
+    return MINUS + digits if number < 0 else digits
+
+
+def signed(number: int) -> str:
+    """Return a whole number with + or −; zero has none."""
+    return "+" + amount(number) if number > 0 else amount(number)
+
+
+def points(number: int) -> str:
+    """Return points with their word: 35 积分, 35 points."""
+    return (
+        f"{amount(number)} 积分" if is_chinese() else f"{amount(number)} {_plural(number, 'point')}"
+    )
+
+
+def duration(minutes: int) -> str:
+    """Return minutes as a reader says them: 3 小时 20 分, 45 分钟, 3 h 20 min; never 3.33."""
+    sign = MINUS if minutes < 0 else ""
+    hours, rest = divmod(abs(minutes), MINUTES_PER_HOUR)
+    if is_chinese():
+        parts = [f"{amount(hours)} 小时" if hours else "", _minutes_zh(hours, rest)]
+    else:
+        parts = [f"{amount(hours)} h" if hours else "", f"{rest} min" if rest or not hours else ""]
+    return sign + " ".join(part for part in parts if part)
+
+
+def _minutes_zh(hours: int, rest: int) -> str:
+    """Return 分 beside hours and 分钟 alone, so that it is never taken for points."""
+    if hours:
+        return f"{rest} 分" if rest else ""
+    return f"{rest} 分钟"
+
+
+def _plural(number: int, word: str) -> str:
+    return word if abs(number) == 1 else word + "s"
+
+
+# ---------------------------------------------------------------- dates and times
+
+
+def local(moment_utc: datetime) -> datetime:
+    """Return a moment on the wall clock of the page's community."""
+    return moment_utc.astimezone(ZoneInfo(zone()))
+
+
+def day(value: date | datetime) -> str:
+    """Return 11月9日 周一 or Mon 9 Nov; with the year when it is not the present one."""
+    value = _local_date(value)
+    if value.year != clock.today(zone()).year:
+        return full_day(value)
+    if is_chinese():
+        return f"{value.month}月{value.day}日 周{WEEKDAYS_ZH[value.weekday()]}"
+    return f"{WEEKDAYS_EN[value.weekday()]} {value.day} {MONTHS_EN[value.month - 1]}"
+
+
+def full_day(value: date | datetime) -> str:
+    """Return 2026年11月9日 or 9 Nov 2026."""
+    value = _local_date(value)
+    if is_chinese():
+        return f"{value.year}年{value.month}月{value.day}日"
+    return f"{value.day} {MONTHS_EN[value.month - 1]} {value.year}"
+
+
+def month(value: date | datetime) -> str:
+    """Return 11月 or Nov; with the year when it is not the present one."""
+    value = _local_date(value)
+    is_present = value.year == clock.today(zone()).year
+    if is_chinese():
+        return f"{value.month}月" if is_present else f"{value.year}年{value.month}月"
+    name = MONTHS_EN[value.month - 1]
+    return name if is_present else f"{name} {value.year}"
+
+
+def clock_time(moment_utc: datetime) -> str:
+    """Return 8:58 on the community's wall clock."""
+    at = local(moment_utc)
+    return f"{at.hour}:{at.minute:02d}"
+
+
+def time_range(start: datetime, end: datetime) -> str:
+    """Return 9:00–11:30."""
+    return f"{clock_time(start)}–{clock_time(end)}"
+
+
+def moment(moment_utc: datetime) -> str:
+    """Return 11月9日 周一 8:58."""
+    return f"{day(moment_utc)} {clock_time(moment_utc)}"
+
+
+def _local_date(value: date | datetime) -> date:
+    return local(value).date() if isinstance(value, datetime) else value
+
+
+__all__ = ["N_", "_", "ngettext"]

@@ -1,0 +1,104 @@
+"""The ways through the house: what stands in the tab bar of a phone and in the sidebar of the desk.
+
+A page module names its own entries in a module constant `MENU: tuple[Entry, ...]`; `create_app` gathers them. A reader sees the entries that one
+of their roles may open, in the order given.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+from typing import Final
+
+from flask import Flask, current_app, request
+
+from timebank.actors import Permission, Role
+from web.auth import find_standing
+
+EXTENSION: Final = "timebank-menu"
+
+
+class Place(StrEnum):
+    """Which bar an entry stands in."""
+
+    PHONE = "phone"
+    DESK = "desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way to a page.
+
+    Args:
+        endpoint: of the page, without parameters in its path.
+        label: msgid, marked with `N_`.
+        icon: of Bootstrap Icons.
+        permission: who sees it.
+        place: phone tab bar (at most four) or desk sidebar.
+        order: small numbers come first.
+    """
+
+    endpoint: str
+    label: str
+    icon: str
+    permission: Permission
+    place: Place = Place.DESK
+    order: int = 50
+
+
+HOME_BY_ROLE: Final = (
+    (Role.SOCIAL_WORKER, "/desk/"),
+    (Role.CLERK, "/till/"),
+    (Role.LEADER, "/lead/"),
+    (Role.ADMINISTRATOR, "/desk/"),
+    (Role.AUDITOR, "/desk/"),
+)
+HOME_OF_VOLUNTEERS: Final = "/me/"
+
+
+def home_of(roles: frozenset[Role]) -> str:
+    """Return where `/` leads: the workplace of the first role held, else the volunteer's home."""
+    return next((path for role, path in HOME_BY_ROLE if role in roles), HOME_OF_VOLUNTEERS)
+
+
+def gather(app: Flask, modules: list[ModuleType]) -> None:
+    """Keep the entries of the page modules, in order.
+
+    Raises:
+        AssertionError: an entry names an endpoint that does not exist.
+    """
+    entries = [entry for module in modules for entry in getattr(module, "MENU", ())]
+    for entry in entries:
+        assert entry.endpoint in app.view_functions, f"the menu names {entry.endpoint}"
+    app.extensions[EXTENSION] = sorted(entries, key=lambda entry: entry.order)
+    app.jinja_env.globals.update(menu=menu, is_here=is_here)
+
+
+def menu(place: str) -> list[Entry]:
+    """Return the entries the reader may open, in order; strangers have none."""
+    standing = find_standing()
+    if standing is None:
+        return []
+    return [
+        entry
+        for entry in current_app.extensions[EXTENSION]
+        if entry.place == place and standing.actor.may(entry.permission)
+    ]
+
+
+def is_here(entry: Entry) -> bool:
+    """Tell whether the present page is the entry's, or another one of its blueprint that no entry names."""
+    if request.endpoint == entry.endpoint:
+        return True
+    named = {known.endpoint for known in current_app.extensions[EXTENSION]}
+    if request.endpoint is None or request.endpoint in named:
+        return False
+    siblings = [
+        known
+        for known in current_app.extensions[EXTENSION]
+        if known.place == entry.place and _area(known.endpoint) == _area(request.endpoint)
+    ]
+    return bool(siblings) and siblings[0] == entry
+
+
+def _area(endpoint: str) -> str:
+    return endpoint.partition(".")[0]

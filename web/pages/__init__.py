@@ -1,0 +1,1 @@
+"""Pages by audience; the templates stand in `web/templates/<audience>/`."""
