@@ -1,1 +1,1 @@
-"""The double-entry kernel: books, accounts, transactions, postings. It knows no people and no web."""
+"""The double-entry kernel: books, accounts, transactions, postings. No people, no web."""

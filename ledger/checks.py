@@ -112,7 +112,8 @@ def check_account(
 
 
 def _check_amount(amount_minor: Any) -> None:
-    # `type(...) is int` and not isinstance: True is an int too, and 1.0 would be rounded in silence.
+    # `type(...) is int` and not isinstance: True is an int too, and 1.0 would be rounded in
+    # silence.
     if type(amount_minor) is not int or not 1 <= abs(amount_minor) <= AMOUNT_MINOR_MAX:
         raise AmountOutOfRange(amount=str(amount_minor), amount_max=AMOUNT_MINOR_MAX)
 

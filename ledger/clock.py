@@ -1,6 +1,7 @@
 """The only clock.
 
-Words: *now* is an aware UTC moment with microseconds; *today* is a calendar date in a community's zone.
+Words: *now* is an aware UTC moment with microseconds; *today* is a calendar date in a community's
+zone.
 Invariant: no other module asks the machine for the time (ruff DTZ and a test watch it).
 """
 

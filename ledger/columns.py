@@ -1,10 +1,11 @@
 """Column types that hold the same value on SQLite and PostgreSQL.
 
-On SQLite they use only the storage classes a STRICT table knows (INTEGER, TEXT, BLOB), so an integer can never turn into a
-float and a moment never loses its zone.
+On SQLite they use only the storage classes a STRICT table knows (INTEGER, TEXT, BLOB), so an
+integer can never turn into a float and a moment never loses its zone.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
@@ -139,13 +140,13 @@ Text = sa.Text().with_variant(sa.TEXT(), SQLITE)
 
 
 class States(TypeDecorator[Any]):
-    """One of a fixed list of words, guarded by a CHECK; read back as a member of the StrEnum when one is given."""
+    """One of a fixed list of words, guarded by a CHECK; a StrEnum where one is given."""
 
     impl = sa.Enum
     cache_ok = True
 
     def __init__(
-        self, name: str, values: list[str], enumeration: type[StrEnum] | None = None
+        self, name: str, values: Sequence[str], enumeration: type[StrEnum] | None = None
     ) -> None:
         """Name the CHECK and list the words.
 
@@ -156,7 +157,7 @@ class States(TypeDecorator[Any]):
         """
         super().__init__(*values, name=name, native_enum=False, create_constraint=True, length=32)
         self.name = name
-        self.values = values
+        self.values = tuple(values)  # hashable: part of the cache key of a statement
         self.enumeration = enumeration
 
     def copy(self, **_: Any) -> "States":

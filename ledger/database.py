@@ -1,11 +1,14 @@
 """The database behind the book: SQLite or PostgreSQL, opened the one safe way.
 
-`begin()` is a write session that commits when its block ends and rolls back when an exception leaves it; `reading()` is one
-consistent, read-only snapshot. Both turn locks that last too long and lost connections into `Busy` and `Unavailable`.
+`begin()` is a write session that commits when its block ends and rolls back when an exception
+leaves it; `reading()` is one consistent, read-only snapshot. Both turn locks that last too long and
+lost connections into `Busy` and `Unavailable`.
 
-SQLite: a write session starts with BEGIN IMMEDIATE, so two writers queue at the door instead of failing in the middle. The pragmas
-are read back on every new connection: a book that could lose an acknowledged entry, or skip its triggers, is not opened at all.
-PostgreSQL: writes run at READ COMMITTED (the kernel's guarded updates are made for it), readings in one snapshot.
+SQLite: a write session starts with BEGIN IMMEDIATE, so two writers queue at the door instead of
+    failing in the middle. The pragmas are read back on every new connection: a book that could lose
+    an acknowledged entry, or skip its triggers, is not opened at all.
+PostgreSQL: writes run at READ COMMITTED (the kernel's guarded updates are made for it), readings in
+    one snapshot.
 """
 
 import sqlite3
@@ -81,7 +84,8 @@ class Database:
 
         Raises:
             Busy: a lock was not given within ten seconds, or a deadlock was broken (`busy`).
-            Unavailable: the database went away (`unavailable`); the commit may or may not have happened, repeat with the same keys.
+            Unavailable: the database went away (`unavailable`); the commit may or may not have
+                happened, repeat with the same keys.
         """
         with (
             _clear_errors(),
@@ -106,7 +110,8 @@ class Database:
     def attempt(self, work: Callable[[Session], Result]) -> Result:
         """Run `work` in a write session, again from the start when the database asks for it.
 
-        Every post in `work` carries an idempotency key, so a repetition after a commit whose answer was lost has no second effect.
+        Every post in `work` carries an idempotency key, so a repetition after a commit whose answer
+        was lost has no second effect.
 
         Raises:
             Busy: four times in a row (`busy`).

@@ -8,8 +8,9 @@
 
 The leaves of the kernel stand below their parents; `timebank/errors.py` holds those of the areas.
 
-Each leaf has a stable `code` (snake_case, documented) and an English `message` template whose fields come from
-`details`. The web translates the template, then fills in the details; the code and the details go to the API as they are.
+Each leaf has a stable `code` (snake_case, documented) and an English `message` template whose
+fields come from `details`. The web translates the template, then fills in the details; the code and
+the details go to the API as they are.
 """
 
 from typing import Any, ClassVar
@@ -66,7 +67,7 @@ class Invalid(Refusal):
 
 
 class Unavailable(Refused):
-    """The database cannot answer at this moment; nothing was written, and the same request may be sent again."""
+    """The database cannot answer at this moment; the same request may be sent again."""
 
     status = 503
     code = "unavailable"

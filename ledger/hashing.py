@@ -1,10 +1,12 @@
 """Hashes that anybody can recompute from the stored book, the same on every database.
 
-Binary form: a version byte, then every field as four bytes of length (big-endian) and its bytes. Text is UTF-8, a UUID its 16
-bytes (none: empty), a date its ISO text, a moment its microseconds since 1970 and an amount its value as eight signed bytes.
+Binary form: a version byte, then every field as four bytes of length (big-endian) and its bytes.
+Text is UTF-8, a UUID its 16 bytes (none: empty), a date its ISO text, a moment its microseconds
+since 1970 and an amount its value as eight signed bytes.
 
-The *request hash* covers what the caller asked for; the *content hash* covers the book, the identity and the moment of the transaction
-and, through the request hash, everything else. So one changed byte anywhere changes the content hash.
+The *request hash* covers what the caller asked for; the *content hash* covers the book, the
+identity and the moment of the transaction and, through the request hash, everything else. So one
+changed byte anywhere changes the content hash.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """Keys made by the application: UUIDv7 (RFC 9562), ordered by the moment they were made.
 
-Inside one process two ids never run backwards while the clock stands or advances: the 74 random bits are
-raised by a random step when the millisecond has not changed.
+Inside one process two ids never run backwards while the clock stands or advances: the 74 random
+bits are raised by a random step when the millisecond has not changed.
 """
 
 import secrets
@@ -19,7 +19,7 @@ _last: tuple[int, int] = (0, 0)
 
 def new_id() -> UUID:
     """Return a fresh UUIDv7 whose 48 leading bits are `clock.now()` in milliseconds."""
-    global _last  # noqa: PLW0603  # one counter per process is what keeps ids of one millisecond in order
+    global _last  # one counter per process is what keeps ids of one millisecond in order
     millis = int(clock.now().timestamp() * 1000)
     with _lock:
         last_millis, last_random = _last

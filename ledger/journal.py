@@ -1,15 +1,16 @@
 """The journal: open an account, post a transaction, reverse one.
 
-Words: see `ledger.records`. Every call takes the caller's write session and leaves the commit to it; after a refusal nothing of
-the attempt stays, and the session can be used on.
+Words: see `ledger.records`. Every call takes the caller's write session and leaves the commit to
+it; after a refusal nothing of the attempt stays, and the session can be used on.
 
-Invariants (checked here before the write, again by the database, and once more by `ledger.verification`): a transaction has 2 to 1000 legs
-that sum to zero per commodity; a bounded account never passes its bounds; a key has one effect; what is posted stays.
+Invariants (checked here before the write, again by the database, and once more by
+`ledger.verification`): a transaction has 2 to 1000 legs that sum to zero per commodity; a bounded
+account never passes its bounds; a key has one effect; what is posted stays.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from types import ModuleType
 from uuid import UUID
 
@@ -114,8 +115,8 @@ def post(session: Session, community_id: UUID, draft: Draft) -> Posted:
         BalanceTooHigh: it would rise above its ceiling (`balance_too_high`).
         AccountClosed: a bounded account is closed (`account_closed`).
         KeyReused: the key stands for another draft (`key_reused`).
-        Invalid: the draft itself is wrong (`too_few_legs`, `too_many_legs`, `amount_out_of_range`, `narration_too_long`,
-            `text_out_of_range`, `kind_reserved`).
+        Invalid: the draft itself is wrong (`too_few_legs`, `too_many_legs`, `amount_out_of_range`,
+            `narration_too_long`, `text_out_of_range`, `kind_reserved`).
     """
     check_draft(draft)
     return _post(session, community_id, draft, None)
@@ -133,11 +134,14 @@ def post_many(session: Session, community_id: UUID, drafts: list[Draft]) -> list
         Refusal: as `post`; `details["index"]` is the place (from 0) of the first bad draft.
     """
     assert len(drafts) <= POST_MANY_COUNT_MAX, "a longer list is a bulk import"
+    recorded_at = clock.now()
     entries: dict[str, Entry] = {}
     for index, draft in enumerate(drafts):
         with _naming(index):
             check_draft(draft)
-            twin = entries.setdefault(draft.idempotency_key, _entry(community_id, draft, None))
+            twin = entries.setdefault(
+                draft.idempotency_key, _entry(community_id, draft, None, recorded_at)
+            )
             replays.check_same(twin.draft, draft)
     answers: dict[str, Posted] = {}
     while fresh := [entry for key, entry in entries.items() if key not in answers]:
@@ -204,14 +208,16 @@ def reverse(  # noqa: PLR0913  # a reversal is a transaction of its own: who, wh
 
 
 def _post(session: Session, community_id: UUID, draft: Draft, reverses_id: UUID | None) -> Posted:
-    entry = _entry(community_id, draft, reverses_id)
+    entry = _entry(community_id, draft, reverses_id, clock.now())
     if _door(session).post(session, community_id, entry):
         return _posted(entry)
     return replays.answers(session, community_id, [entry])[draft.idempotency_key]
 
 
-def _entry(community_id: UUID, draft: Draft, reverses_id: UUID | None) -> Entry:
-    transaction_id, recorded_at = ids.new_id(), clock.now()
+def _entry(
+    community_id: UUID, draft: Draft, reverses_id: UUID | None, recorded_at: datetime
+) -> Entry:
+    transaction_id = ids.new_id()
     request = request_hash(draft, reverses_id)
     content = content_hash(community_id, transaction_id, recorded_at, request)
     return Entry(transaction_id, draft, recorded_at, reverses_id, request, content)
@@ -222,7 +228,7 @@ def _posted(entry: Entry) -> Posted:
 
 
 def _in_order(drafts: list[Draft], answers: dict[str, Posted]) -> list[Posted]:
-    """One answer per draft; the second draft of the same key within one call is a replay of the first."""
+    """One answer per draft; the second draft of a key in one call is a replay of the first."""
     answered: set[str] = set()
     ordered = []
     for draft in drafts:

@@ -1,7 +1,8 @@
 """What goes into the kernel and what comes out: plain, immutable values.
 
-Words: a *draft* is a transaction as the caller asks for it; an *entry* is the draft with its id, moment and hashes, ready for the
-door; *posted* is the answer, the same for the first request and for every repetition of it.
+Words: a *draft* is a transaction as the caller asks for it; an *entry* is the draft with its id,
+moment and hashes, ready for the door; *posted* is the answer, the same for the first request and
+for every repetition of it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from uuid import UUID
 class Leg(NamedTuple):
     """One signed amount of a draft.
 
-    `amount_minor` is in the account's smallest unit: positive into the account, negative out of it, never zero.
+    `amount_minor` is in the account's smallest unit: positive into the account, negative out of it,
+    never zero.
     """
 
     account_id: UUID
@@ -25,7 +27,8 @@ class Draft:
     """A transaction as asked for.
 
     Attributes:
-        kind: what it records, see `ledger.schema.TransactionKind`; other words of up to 32 characters are allowed.
+        kind: what it records, see `ledger.schema.TransactionKind`; other words of up to 32
+            characters are allowed.
         legs: 2 to 1000, summing to zero per commodity; their order is part of the record.
         occurred_on: the community's calendar date on which it happened; may lie in the past.
         idempotency_key: 1 to 120 characters; the same key never has a second effect in this book.
@@ -55,7 +58,7 @@ class Entry(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """The answer to a post: facts that never change, and whether this request repeated an earlier one."""
+    """The answer to a post: facts that never change, and whether it repeats an earlier one."""
 
     transaction_id: UUID
     recorded_at: datetime

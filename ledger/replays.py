@@ -1,4 +1,7 @@
-"""Answers for a key that was used before: the same answer for the same request, a refusal that names the field for another."""
+"""Answers for a key that was used before.
+
+The same request gets the same answer; another request is refused, and the field that differs named.
+"""
 
 from uuid import UUID
 

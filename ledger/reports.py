@@ -1,7 +1,7 @@
 """What the book says: balances, statements and the trial balance.
 
-A bounded account's balance is one row. An unbounded account's balance is its sealed months plus its tail, the postings still in the
-outbox. The number of statements never grows with the history.
+A bounded account's balance is one row. An unbounded account's balance is its sealed months plus its
+tail, the postings still in the outbox. The number of statements never grows with the history.
 """
 
 from collections.abc import Collection
@@ -220,7 +220,7 @@ def _of(table: type[Posting], community_id: UUID, account_id: UUID) -> sa.Column
 
 
 def _newer_minor(session: Session, community_id: UUID, account_id: UUID, before: UUID) -> int:
-    """Return the sum of the postings from the cursor on, which the page before this one has shown."""
+    """Return the sum of the postings from the cursor on, which the newer pages have shown."""
     total = session.scalar(
         sa.select(sa.func.coalesce(sa.func.sum(Posting.amount_minor), 0)).where(
             _of(Posting, community_id, account_id), Posting.transaction_id >= before

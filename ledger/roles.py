@@ -1,7 +1,9 @@
-"""What the PostgreSQL application role may do: read the ledger, call its door, and work on all other tables.
+"""What the PostgreSQL application role may do.
 
-Run by the owner of the tables after every migration. A role that has these rights and no others cannot write a ledger table by any
-statement of its own.
+It reads the ledger, calls its door, and works on all other tables.
+
+Run by the owner of the tables after every migration. A role that has these rights and no others
+cannot write a ledger table by any statement of its own.
 """
 
 import sqlalchemy as sa
@@ -14,7 +16,7 @@ _HISTORY = "alembic_version"
 
 
 def apply(connection: sa.Connection, role: str) -> None:
-    """Give the application role exactly its rights on every table there is; make the role if it is absent.
+    """Give the application role exactly its rights on every table; make the role if absent.
 
     Args:
         connection: of the owner, inside a transaction.

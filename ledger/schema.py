@@ -1,27 +1,29 @@
 """The tables of the book.
 
-Words: a *book* is one community's ledger; an *account* holds one *commodity*; a *transaction* is an immutable, balanced set of
-*postings*; a bounded account has a *balance row*, the only hot mutable row there is; unbounded system accounts are insert-only.
+Words: a *book* is one community's ledger; an *account* holds one *commodity*; a *transaction* is an
+immutable, balanced set of *postings*; a bounded account has a *balance row*, the only hot mutable
+row there is; unbounded system accounts are insert-only.
 
-Invariants held by the database itself (see `ledger/doors`): every transaction has exactly `leg_count` postings that sum to zero per
-commodity and layer; nothing posted is changed, deleted or added to; a bounded account never passes its bounds, holds included.
-Every key begins with `community_id`, so that a book can be moved or sharded whole.
+Invariants held by the database itself (see `ledger/doors`): every transaction has exactly
+`leg_count` postings that sum to zero per commodity and layer; nothing posted is changed, deleted or
+added to; a bounded account never passes its bounds, holds included. Every key begins with
+`community_id`, so that a book can be moved or sharded whole.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ledger.columns import Count, Day, Digest, Flag, Key, Minor, Text, Timestamp, states
+from ledger.columns import Count, Day, Digest, Flag, Key, Minor, Text, Timestamp
 
 AMOUNT_MINOR_MAX = 10**15
 """Largest absolute amount of one posting, in the smallest unit."""
 COUNTER_MAX = 4 * 10**18
-"""Largest value of a balance counter; two of them and one transaction still fit a signed 64-bit integer."""
+"""Largest value of a balance counter: two of them and one transaction still fit 64 bits."""
 LEG_COUNT_MIN = 2
 LEG_COUNT_MAX = 1000
 CODE_LENGTH_MAX = 120
@@ -45,7 +47,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         UUID: Key,
         datetime: Timestamp,
         date: Day,
@@ -62,7 +64,7 @@ def community_key() -> Mapped[UUID]:
 
 
 def _unique_where_set(column: str) -> sa.Index:
-    """Return a unique index over the few rows that have `column`, so that an ordinary post does not pay for it."""
+    """Return a unique index over the few rows that have `column`: an ordinary post pays nothing."""
     return sa.Index(
         f"uq_ledger_transaction_{column}",
         "community_id",
@@ -74,7 +76,7 @@ def _unique_where_set(column: str) -> sa.Index:
 
 
 class TransactionKind(StrEnum):
-    """What a transaction records: the kinds in use today; the column takes any word, so that a new one needs no migration."""
+    """What a transaction records today; the column takes any word: no migration for a new one."""
 
     SERVICE = "service"
     DONATION = "donation"
@@ -109,7 +111,7 @@ class Account(Base):
 
 
 class Transaction(Base):
-    """Header of an immutable, balanced set of postings; written last on SQLite, so that its trigger sees every leg."""
+    """Header of an immutable, balanced set of postings; written after its legs on SQLite."""
 
     __tablename__ = "ledger_transaction"
     __table_args__ = (
@@ -166,7 +168,7 @@ class Transaction(Base):
 
 
 class Posting(Base):
-    """One signed amount into (+) or out of (-) one account; `is_pending` marks the layer of holds."""
+    """One signed amount into (+) or out of (-) an account; `is_pending` is the layer of holds."""
 
     __tablename__ = "ledger_posting"
     __table_args__ = (
@@ -181,7 +183,8 @@ class Posting(Base):
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint("leg_no >= 0 AND leg_no < leg_count", name="leg_no"),
         sa.CheckConstraint(
-            f"amount_minor <> 0 AND amount_minor BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}",
+            "amount_minor <> 0 AND amount_minor"
+            f" BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}",
             name="amount",
         ),
         sa.Index("ix_ledger_posting_account", "community_id", "account_id", "transaction_id"),
@@ -237,7 +240,7 @@ class BalanceRow(Base):
 
 
 class Hold(Base):
-    """An open hold: the pending transaction that placed it and when it runs out; the row goes when it is resolved."""
+    """An open hold: the pending transaction that placed it, and when it runs out."""
 
     __tablename__ = "ledger_hold"
     __table_args__ = (

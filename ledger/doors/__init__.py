@@ -1,6 +1,7 @@
 """The one door of the book, once per database: nothing else writes a ledger table.
 
-`install` is called by the migration; `for_session` picks the door of a session. Both doors have the same four calls.
+`install` is called by the migration; `for_session` picks the door of a session. Both doors have the
+same four calls.
 """
 
 import re

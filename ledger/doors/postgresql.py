@@ -1,4 +1,4 @@
-"""Calls of the PostgreSQL door: one round trip each; the functions in `postgresql.sql` do the work."""
+"""Calls of the PostgreSQL door: one round trip each; `postgresql.sql` does the work."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ _POST = (
     "SELECT ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
 )
 _POST_MANY = (
-    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s, %s::text[], %s::bytea[], %s::bytea[],"
+    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s, %s::text[],"
+    " %s::bytea[], %s::bytea[],"
     " %s::text[], %s::text[], %s::text[], %s::int[], %s::uuid[], %s::bigint[])"
 )
 _OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s)"
@@ -52,7 +53,7 @@ def post(session: Session, community_id: UUID, entry: Entry) -> bool:
 
 
 def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Write all entries or none; return False when the key of any is known.
+    """Write all entries, recorded at one moment, or none; return False when a key is known.
 
     Raises:
         Refusal: any of the kernel's.
@@ -89,7 +90,8 @@ def open_account(session: Session, facts: dict[str, Any], opened_at: datetime) -
 
     Args:
         session: a write session.
-        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this order.
+        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this
+            order.
         opened_at: aware moment.
     """
     found: UUID = _call(session, _OPEN_ACCOUNT, (*facts.values(), opened_at))
@@ -102,11 +104,11 @@ def set_open(session: Session, community_id: UUID, account_id: UUID, is_open: bo
 
 
 def _post_singly(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Find out which member of a refused batch is the first bad one, by posting them one after the other.
+    """Find the first bad member of a refused batch by posting one after the other.
 
     Raises:
-        Refusal: of that member, with its `index`. When there is none any more, because another session has just made
-            room, all are written.
+        Refusal: of that member, with its `index`. When there is none any more, because another
+            session has just made room, all are written.
     """
     with session.connection().begin_nested() as attempt:
         for index, entry in enumerate(entries):

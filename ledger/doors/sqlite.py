@@ -1,8 +1,9 @@
 """Calls of the SQLite door: every check is made before the first row is written.
 
-A write session holds the only write lock from its BEGIN IMMEDIATE, so what was read stays true until the rows are written; the triggers
-of `sqlite.sql` make the same checks again for everybody who does not come this way. Statements go straight to the driver: they are
-the hot path, and SQLAlchemy's own work on them would cost more than SQLite's.
+A write session holds the only write lock from its BEGIN IMMEDIATE, so what was read stays true
+until the rows are written; the triggers of `sqlite.sql` make the same checks again for everybody
+who does not come this way. Statements go straight to the driver: they are the hot path, and
+SQLAlchemy's own work on them would cost more than SQLite's.
 """
 
 import sqlite3
@@ -29,18 +30,19 @@ _ACCOUNTS_PER_READ = 500
 _KEY = "SELECT 1 FROM ledger_transaction WHERE community_id = ? AND idempotency_key = ?"
 _REVERSAL = "SELECT 1 FROM ledger_transaction WHERE community_id = ? AND reverses_id = ?"
 _ACCOUNTS = (
-    "SELECT a.id, a.code, a.commodity, a.is_bounded, b.posted_in, b.posted_out, b.pending_in, b.pending_out,"
+    "SELECT a.id, a.code, a.commodity, a.is_bounded,"
+    " b.posted_in, b.posted_out, b.pending_in, b.pending_out,"
     " b.floor_minor, b.ceiling_minor, b.is_open FROM ledger_account a"
     " LEFT JOIN ledger_balance b ON b.community_id = a.community_id AND b.account_id = a.id"
     " WHERE a.community_id = ? AND a.id IN ("
 )
 _LEG = (
-    "INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor,"
-    " is_pending) VALUES (?, ?, ?, ?, ?, ?, 0)"
+    "INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count,"
+    " account_id, amount_minor, is_pending) VALUES (?, ?, ?, ?, ?, ?, 0)"
 )
 _HEADER = (
-    "INSERT INTO ledger_transaction (community_id, id, kind, leg_count, occurred_on, recorded_at, reverses_id,"
-    " idempotency_key, request_hash, content_hash, actor, source, narration)"
+    "INSERT INTO ledger_transaction (community_id, id, kind, leg_count, occurred_on, recorded_at,"
+    " reverses_id, idempotency_key, request_hash, content_hash, actor, source, narration)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ACCOUNT_OF_CODE = "SELECT id FROM ledger_account WHERE community_id = ? AND code = ?"
@@ -49,7 +51,8 @@ _ACCOUNT = (
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
 _BALANCE = (
-    "INSERT INTO ledger_balance (community_id, account_id, posted_in, posted_out, pending_in, pending_out,"
+    "INSERT INTO ledger_balance (community_id, account_id, posted_in, posted_out,"
+    " pending_in, pending_out,"
     " floor_minor, ceiling_minor, is_open) VALUES (?, ?, 0, 0, 0, 0, ?, ?, 1)"
 )
 _SET_OPEN = "UPDATE ledger_balance SET is_open = ? WHERE community_id = ? AND account_id = ?"
@@ -119,19 +122,21 @@ def open_account(session: Session, facts: dict[str, Any], opened_at: datetime) -
 
     Args:
         session: a write session.
-        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this order.
+        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this
+            order.
         opened_at: aware moment.
     """
-    cursor, book, id = _cursor(session), facts["community_id"].hex, facts["id"].hex
+    cursor, book = _cursor(session), facts["community_id"].hex
+    account = facts["id"].hex
     found = cursor.execute(_ACCOUNT_OF_CODE, (book, facts["code"])).fetchone()
     if found:
         return UUID(found[0])
     moment = opened_at.isoformat(timespec="microseconds")
     is_bounded = int(facts["is_bounded"])
-    cursor.execute(_ACCOUNT, (book, id, facts["code"], facts["commodity"], is_bounded, moment))
+    cursor.execute(_ACCOUNT, (book, account, facts["code"], facts["commodity"], is_bounded, moment))
     if is_bounded:
-        cursor.execute(_BALANCE, (book, id, facts["floor_minor"], facts["ceiling_minor"]))
-    return UUID(id)
+        cursor.execute(_BALANCE, (book, account, facts["floor_minor"], facts["ceiling_minor"]))
+    return UUID(account)
 
 
 def set_open(session: Session, community_id: UUID, account_id: UUID, is_open: bool) -> bool:
@@ -154,7 +159,7 @@ def _standing(
     for start in range(0, len(wanted), _ACCOUNTS_PER_READ):
         part = [account_id.hex for account_id in wanted[start : start + _ACCOUNTS_PER_READ]]
         marks = ",".join("?" * len(part))
-        for row in cursor.execute(f"{_ACCOUNTS}{marks})", (book, *part)):  # noqa: S608  # only question marks are added
+        for row in cursor.execute(f"{_ACCOUNTS}{marks})", (book, *part)):
             found[UUID(row[0])] = _Standing(*row)
     return found
 
@@ -172,7 +177,7 @@ def _check_sums(draft: Draft, standing: dict[UUID, _Standing]) -> None:
 
 
 def _move(draft: Draft, standing: dict[UUID, _Standing]) -> None:
-    """Move the counters in `standing` as the triggers will, refusing what the bounds refuse, in account order."""
+    """Move the counters in `standing` as the triggers will, in account order."""
     moves: dict[UUID, tuple[int, int]] = {}
     for account_id, amount_minor in draft.legs:
         if standing[account_id].is_bounded:
@@ -215,14 +220,14 @@ def _numbers(account: _Standing, available_minor: int, needed_minor: int) -> dic
 
 
 def _write(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
-    """Write the legs, then the header, whose trigger checks them, moves the balances and fills the outbox."""
-    draft, id = entry.draft, entry.id.hex
+    """Write the legs, then the header: its trigger checks, moves balances, fills the outbox."""
+    draft, transaction = entry.draft, entry.id.hex
     leg_count = len(draft.legs)
     for leg_no, (account_id, amount_minor) in enumerate(draft.legs):
-        cursor.execute(_LEG, (book, id, leg_no, leg_count, account_id.hex, amount_minor))
+        cursor.execute(_LEG, (book, transaction, leg_no, leg_count, account_id.hex, amount_minor))
     header = (
         book,
-        id,
+        transaction,
         str(draft.kind),
         leg_count,
         draft.occurred_on.isoformat(),

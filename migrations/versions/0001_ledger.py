@@ -1,6 +1,7 @@
-"""The ledger: accounts, transactions, postings, balances, and the tables that holds and seals will use.
+"""The ledger: accounts, transactions, postings, balances; tables for holds and seals.
 
-The door (functions and triggers of `ledger/doors`) is hung at the end: from then on nothing else writes these tables.
+The door (functions and triggers of `ledger/doors`) is hung at the end: from then on nothing else
+writes these tables.
 """
 
 import sqlalchemy as sa
