@@ -7,6 +7,7 @@ from flask import Flask
 from ledger.database import Database
 from timebank.settings import Settings
 from web.app import create_app
+from web.security import limiter
 
 SECRET_KEY = "a secret that only the tests know, long enough"
 BASE_URL = "http://localhost"
@@ -26,7 +27,8 @@ def settings_for(database_url: str, folder: Path) -> Settings:
 
 
 def application(settings: Settings, database: Database | None = None) -> Flask:
-    """Return the application in testing mode: an unforeseen error reaches the test."""
+    """Return the application in testing mode, with nobody's tries counted yet."""
     app = create_app(settings, database=database)
     app.config.update(TESTING=True)
+    limiter.reset()
     return app

@@ -7,7 +7,7 @@ tests of the kernel load neither.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,15 @@ from ledger.database import Database
 from migrations import run as migrations
 from tests.servers import APPLICATION, OWNER, Server, postgresql
 from timebank.codes import CodeKeys
+from timebank.people import passwords
 from timebank.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from playwright.sync_api import Browser
+
+    from tests.makers import SignIn
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -55,6 +58,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("databases")
     default = (SQLITE,) if "app" in metafunc.fixturenames else (SQLITE, POSTGRESQL)
     metafunc.parametrize("book", mark.args if mark else default, indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    """Hash passwords fast: the profile of real use takes as long as a whole test."""
+    passwords.use_profile(passwords.CHEAP)
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +152,14 @@ def app(settings: Settings, database: Database) -> "Flask":
 def client(app: "Flask") -> "FlaskClient":
     """A browser without JavaScript and without a sign-in."""
     return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: "Flask") -> "Callable[[SignIn], FlaskClient]":
+    """Open a browser of their own for a person and sign them in."""
+    from tests.visitors import sign_in
+
+    return lambda who: sign_in(app.test_client(), who)
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,7 @@ def _transactions(
             Transaction.community_id == community_id,
             Posting.community_id == community_id,
             Account.community_id == community_id,
-            Posting.is_pending.is_(False),
+            sa.not_(Posting.is_pending),
         )
         .order_by(Transaction.occurred_on, Transaction.id, Posting.leg_no)
         .execution_options(yield_per=ROWS_PER_FETCH)

@@ -5,19 +5,20 @@ transaction names it as its source and has exactly the legs that follow from it.
 
 Checked both ways round: every paper has its transaction; whatever enters or leaves a book through a
 system account (issuance, intake, shop) has its paper; and the numbers that people hold in hand run
-without a gap. Every pass takes a reading session and one book, and gives its faults one by one.
+without a gap. Every pass takes a reading session and one book, and gives its findings one by one.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ledger.schema import Account, Posting, Transaction
+from ledger.verification import Finding
 from timebank.insight import papers
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
@@ -28,36 +29,28 @@ from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Ref
 
 PAPERS_PER_READING: Final = 200
 
-
-class Fault(NamedTuple):
-    """One thing that is not as it should be: where, and what."""
-
-    subject: str
-    message: str
-
-
-Pass = Callable[[Session, UUID], Iterator[Fault]]
+Pass = Callable[[Session, UUID], Iterator[Finding]]
 
 
 # ---------------------------------------------------------------- papers have their transactions
 
 
-def attendances_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+def attendances_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every posted attendance has its award, to the minute and to the point."""
     return _compared(session, community_id, papers.attendances(session, community_id))
 
 
-def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every donation has put its pieces on the shelf, and paid what it says."""
     return _compared(session, community_id, papers.donations(session, community_id))
 
 
-def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Fault]:
+def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every redemption has moved its points and its pieces, and its lines sum to its total."""
     return _compared(session, community_id, papers.redemptions(session, community_id))
 
 
-def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Fault]:
+def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every refund names the reversal of its own redemption."""
     query = (
         sa.select(Refund.id, Redemption.transaction_id, Transaction.reverses_id)
@@ -80,13 +73,17 @@ def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> It
     )
     for refund_id, redeemed_id, reversed_id in session.execute(query):
         if redeemed_id != reversed_id:
-            yield Fault(f"refund:{refund_id}", "its transaction does not reverse its redemption")
+            yield Finding(
+                "refund_differs",
+                f"refund:{refund_id}",
+                "its transaction does not reverse its redemption",
+            )
 
 
 # ---------------------------------------------------------------- transactions have their papers
 
 
-def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iterator[Fault]:
+def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Whatever moves a system account has an attendance, a donation or a redemption behind it.
 
     What was reversed again is left out: a voided attendance lets go of its transaction.
@@ -111,7 +108,7 @@ def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iter
         .where(
             Transaction.community_id == community_id,
             Transaction.reverses_id.is_(None),
-            Account.is_bounded.is_(False),
+            sa.not_(Account.is_bounded),
             ~_is_named_by(reversal.community_id, reversal.reverses_id),
             ~_is_named_by(Attendance.community_id, Attendance.transaction_id),
             ~_is_named_by(Donation.community_id, Donation.transaction_id),
@@ -120,14 +117,15 @@ def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iter
         .order_by(Transaction.id, Posting.leg_no)
     )
     for transaction_id, kind, source, code, amount_minor in session.execute(query):
-        yield Fault(
+        yield Finding(
+            "without_paper",
             f"transaction:{transaction_id}",
             f"{kind} moves {amount_minor} on {code}, and no confirmed attendance, donation or"
             f" redemption stands behind it (it names {source})",
         )
 
 
-def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iterator[Fault]:
+def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iterator[Finding]:
     """What went out of the shop's shelves is what the receipts say, returns taken off."""
     redeemed = _redeemed_pieces(session, community_id)
     query = (
@@ -147,7 +145,8 @@ def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iter
     )
     for item_id, number, out_count in session.execute(query):
         if out_count != redeemed.get(item_id, 0):
-            yield Fault(
+            yield Finding(
+                "pieces_differ",
                 f"item:{item_id}",
                 f"goods {number:04d}: {out_count} pieces went out,"
                 f" {redeemed.get(item_id, 0)} stand on receipts",
@@ -157,7 +156,7 @@ def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iter
 # ---------------------------------------------------------------- numbers and certificates
 
 
-def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fault]:
+def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Finding]:
     """The register has no gap, and every certificate is what was printed."""
     registers = dict(
         session.execute(
@@ -171,7 +170,8 @@ def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fau
     for certificate in session.scalars(query.order_by(Certificate.year, Certificate.number)):
         numbers[certificate.year].append(certificate.number)
         if content_hash(certificate.content) != certificate.content_hash:
-            yield Fault(
+            yield Finding(
+                "certificate_changed",
                 f"certificate:{certificate.id}",
                 f"{certificate.printed_number}: the content is not the one that was printed",
             )
@@ -179,7 +179,7 @@ def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fau
         yield from _gaps(f"certificates of {year}", numbers[year], registers.get(year, 0))
 
 
-def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Fault]:
+def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Volunteers, goods and receipts are numbered from 1 up to the community's counters."""
     community = session.get_one(Community, community_id)
     counted: tuple[tuple[str, Any, Any, int], ...] = (
@@ -192,29 +192,29 @@ def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Fault]
         yield from _gaps(name, list(session.scalars(query)), last_number)
 
 
-PASSES: Final[dict[str, Pass]] = {
-    "attendances": attendances_are_posted,
-    "donations": donations_are_posted,
-    "redemptions": redemptions_are_posted,
-    "refunds": refunds_reverse_their_redemption,
-    "provenance": nothing_enters_without_a_paper,
-    "pieces": pieces_out_are_pieces_redeemed,
-    "certificates": certificates_are_whole,
-    "numbers": numbers_are_gapless,
-}
+PASSES: Final[tuple[Pass, ...]] = (
+    attendances_are_posted,
+    donations_are_posted,
+    redemptions_are_posted,
+    refunds_reverse_their_redemption,
+    nothing_enters_without_a_paper,
+    pieces_out_are_pieces_redeemed,
+    certificates_are_whole,
+    numbers_are_gapless,
+)
 
 
 # ---------------------------------------------------------------- comparing
 
 
-def _compared(session: Session, community_id: UUID, found: Iterator[Paper]) -> Iterator[Fault]:
+def _compared(session: Session, community_id: UUID, found: Iterator[Paper]) -> Iterator[Finding]:
     """Compare papers with the book, some at a time."""
     while page := list(islice(found, PAPERS_PER_READING)):
         held = _transactions(session, community_id, [paper.transaction_id for paper in page])
         for paper in page:
             source, legs = held.get(paper.transaction_id, (None, {}))
             for problem in _problems(paper, source, legs):
-                yield Fault(paper.source, problem)
+                yield Finding("paper_differs", paper.source, problem)
 
 
 def _problems(paper: Paper, source: str | None, legs: Legs) -> Iterator[str]:
@@ -283,11 +283,13 @@ def _redeemed_pieces(session: Session, community_id: UUID) -> dict[UUID, int]:
     return {item_id: int(quantity) for item_id, quantity in session.execute(query)}
 
 
-def _gaps(name: str, numbers: Iterable[int], last_number: int) -> Iterator[Fault]:
+def _gaps(name: str, numbers: Iterable[int], last_number: int) -> Iterator[Finding]:
     """Compare numbers that should be 1, 2, 3 … with their counter."""
     given = list(numbers)
     missing = sorted(set(range(1, last_number + 1)) - set(given))
     if missing:
-        yield Fault(name, f"number {missing[0]} is missing of {last_number}")
+        yield Finding("number_missing", name, f"number {missing[0]} is missing of {last_number}")
     if given and max(given) > last_number:
-        yield Fault(name, f"number {max(given)} is beyond the counter {last_number}")
+        yield Finding(
+            "number_beyond", name, f"number {max(given)} is beyond the counter {last_number}"
+        )

@@ -80,13 +80,11 @@ def require_current(database: Database) -> None:
         )
 
 
-def community_option(function: Any) -> Any:
-    """Add `--community CODE` to a command."""
-    return click.option(
-        "--community",
-        metavar="CODE",
-        help="Code of the community, such as D; may be left out where there is only one.",
-    )(function)
+community_option: Final = click.option(
+    "--community",
+    metavar="CODE",
+    help="Code of the community, such as D; may be left out where there is only one.",
+)
 
 
 def choose_community(session: Session, code: str | None) -> Community:

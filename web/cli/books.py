@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TextIO
 
 import click
@@ -20,19 +21,19 @@ from web.cli.book import (
 
 
 @click.command()
-@click.option("--json", "is_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
 def verify(*, is_json: bool) -> None:
-    """Check every book: sums, balances, hashes, and where each point and piece came from.
+    """Check every book: sums, balances, hashes, and where each minute, point and piece came from.
 
     Ends with 1 if there is any finding.
     """
     with open_book() as book, book.database.reading() as session:
-        reports = verification.verify_all(session)
+        found = verification.verify(session)
     if is_json:
-        click.echo(json.dumps([report.as_json() for report in reports], ensure_ascii=False))
+        click.echo(json.dumps(asdict(found), ensure_ascii=False))
     else:
-        _show(reports)
-    if any(report.findings for report in reports):
+        _show(found)
+    if found.finding_count:
         sys.exit(FAILED)
 
 
@@ -65,14 +66,19 @@ def journal(format_name: str, output: TextIO, community: str | None) -> None:
         )
 
 
-def _show(reports: list[verification.BookReport]) -> None:
-    console = Console()
-    for report in reports:
-        table = Table(title=f"{report.community_code}: {report.transaction_count} transactions")
-        table.add_column("check")
-        table.add_column("findings", justify="right")
-        for name, count in report.counts().items():
-            table.add_row(name, str(count) if count else "✓")
-        console.print(table)
-        for finding in report.findings:
-            console.print(f"{finding.check}: {finding.subject}: {finding.message}", markup=False)
+def _show(found: verification.Verification) -> None:
+    console = Console(soft_wrap=True)
+    table = Table("community", "transactions", "findings")
+    for book in found.books:
+        table.add_row(book.community_code, str(book.transaction_count), str(len(book.findings)))
+    console.print(table)
+    for code, findings in (
+        *((book.community_code, book.findings) for book in found.books),
+        ("database", found.database_findings),
+    ):
+        for finding in findings:
+            line = f"{code}: {finding.code}: {finding.subject}: {finding.message}"
+            console.print(line, markup=False, highlight=False)
+    click.echo(
+        "Everything is whole." if not found.finding_count else f"{found.finding_count} findings."
+    )

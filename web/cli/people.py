@@ -1,7 +1,7 @@
 """Commands about communities and people: what the operator does before anybody can sign in."""
 
 import re
-from typing import Any, Final
+from typing import Final
 from zoneinfo import available_timezones
 
 import click
@@ -30,13 +30,7 @@ def _checked_zone(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
-def _password_option(function: Any) -> Any:
-    """Ask for the password twice without showing it."""
-    return click.password_option(help="Asked for when left out, and not shown.")(function)
-
-
-def _roles_option(**options: Any) -> Any:
-    return click.option("--role", "role_names", type=ROLES, multiple=True, **options)
+password_option: Final = click.password_option(help="Asked for when left out, and not shown.")
 
 
 @click.group()
@@ -81,10 +75,16 @@ def user() -> None:
 @user.command("add")
 @click.argument("name")
 @click.option("--phone", required=True, help="What they sign in with.")
-@_roles_option(
-    default=(Role.VOLUNTEER.value,), show_default=True, help="May be given several times."
+@click.option(
+    "--role",
+    "role_names",
+    type=ROLES,
+    multiple=True,
+    default=(Role.VOLUNTEER.value,),
+    show_default=True,
+    help="May be given several times.",
 )
-@_password_option
+@password_option
 @community_option
 def add_user(
     name: str, phone: str, role_names: tuple[str, ...], password: str, community: str | None
@@ -99,7 +99,7 @@ def add_user(
 
 @user.command("password")
 @click.argument("number", metavar="V0001")
-@_password_option
+@password_option
 @community_option
 def set_password(number: str, password: str, community: str | None) -> None:
     """Set a new first password; every browser of that person is signed out."""
@@ -112,8 +112,13 @@ def set_password(number: str, password: str, community: str | None) -> None:
 
 @user.command("role")
 @click.argument("number", metavar="V0001")
-@_roles_option(
-    required=True, help="All the roles the member is to hold; several times for several."
+@click.option(
+    "--role",
+    "role_names",
+    type=ROLES,
+    multiple=True,
+    required=True,
+    help="All the roles the member is to hold; several times for several.",
 )
 @community_option
 def set_roles(number: str, role_names: tuple[str, ...], community: str | None) -> None:
