@@ -9,7 +9,7 @@ PYTEST_OPTIONS ?=
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes \
 	--upgrade --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test check bench setup format lock
+.PHONY: run test check bench setup format reference lock
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime ## serve http://127.0.0.1:8000 with the demo world in ./data
@@ -34,6 +34,9 @@ setup: $(VENV)/.development ## everything that tests and checks need
 format: $(VENV)/.development ## bring the code into shape
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+reference: $(VENV)/.development ## write docs/reference.md from the code
+	@$(BIN)/python -m tests.reference
 
 # Raises every version that pyproject.toml allows; review the change, run the tests, commit.
 lock: ## write both lock files anew; needs uv

@@ -26,6 +26,3 @@ main.add_command(people.community)
 main.add_command(people.user)
 main.add_command(books.verify)
 main.add_command(books.export)
-
-if __name__ == "__main__":
-    main()
