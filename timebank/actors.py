@@ -30,6 +30,7 @@ class Permission(StrEnum):
     RUN_OCCASION = "run_occasion"
     PLAN_SERVICE = "plan_service"
     KEEP_SHOP = "keep_shop"
+    HANDLE_GOODS = "handle_goods"
     PRICE_GOODS = "price_goods"
     COMMEND = "commend"
     MANAGE_MEMBERS = "manage_members"
@@ -45,6 +46,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.RUN_OCCASION: frozenset({Role.LEADER, Role.SOCIAL_WORKER}),
     Permission.PLAN_SERVICE: frozenset({Role.SOCIAL_WORKER}),
     Permission.KEEP_SHOP: frozenset({Role.CLERK}),
+    Permission.HANDLE_GOODS: frozenset({Role.CLERK, Role.SOCIAL_WORKER}),
     Permission.PRICE_GOODS: frozenset({Role.SOCIAL_WORKER}),
     Permission.COMMEND: frozenset({Role.SOCIAL_WORKER}),
     Permission.MANAGE_MEMBERS: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),

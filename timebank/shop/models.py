@@ -1,6 +1,11 @@
 """Tables of the charity shop: items (kinds of goods), photos, donations, redemptions and refunds.
 
-Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001). Prices are set by somebody else than the maker.
+Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001).
+Prices are set by somebody else than the maker.
+
+Invariants: donations, redemptions, their lines, refunds and used pay codes are only inserted
+(triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves; points
+paid for exchanged goods follow from the pieces and the price in the same row.
 """
 
 from datetime import datetime
@@ -15,10 +20,23 @@ from ledger.schema import Base, community_key
 
 PRICE_POINTS_MAX = 10_000
 QUANTITY_MAX = 99
+PIECE_COUNT_MAX = 10_000
+EXCHANGE_POINTS_PER_DAY_MAX = 500
+"""Points that one maker can be paid for exchanged goods in one day."""
+ITEM_NAME_LENGTH_MAX = 60
+CATEGORY_LENGTH_MAX = 30
+STORY_LENGTH_MAX = 1000
+MAKER_NAME_LENGTH_MAX = 60
+REASON_LENGTH_MAX = 200
+NONCE_LENGTH_MAX = 80
+PHOTO_SIDE_MAX = 1280
+
+STRICT = {"sqlite_strict": True}
+"""Half a piece is refused on SQLite too."""
 
 
 class ValueBasis(StrEnum):
-    """Where a price comes from."""
+    """Where a price comes from; `unvalued` stands for no price yet."""
 
     VOUCHER = "voucher"
     MARKET = "market_estimate"
@@ -28,33 +46,63 @@ class ValueBasis(StrEnum):
 
 
 class IntakeChoice(StrEnum):
-    """What the maker chose: donate (no points, counts for commendation) or exchange (points at the price set by another)."""
+    """What the maker chose.
+
+    Donate (no points, counts for commendation) or exchange (points at the price set by another).
+    """
 
     DONATE = "donate"
     EXCHANGE = "exchange"
 
 
+class IdentifiedBy(StrEnum):
+    """How the till came to know the member."""
+
+    CARD = "card"
+    PAY_CODE = "pay_code"
+    NAME = "name"
+
+
+def _nonce_length() -> sa.CheckConstraint:
+    """Return the CHECK of a column `nonce`."""
+    return sa.CheckConstraint(f"length(nonce) BETWEEN 1 AND {NONCE_LENGTH_MAX}", name="nonce")
+
+
 class Photo(Base):
-    """A picture, re-encoded at upload without its metadata."""
+    """A picture, re-encoded at upload without its metadata. The same picture is stored once."""
 
     __tablename__ = "photo"
-    __table_args__ = (sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),)
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "content_digest"),
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.CheckConstraint(
+            f"width BETWEEN 1 AND {PHOTO_SIDE_MAX} AND height BETWEEN 1 AND {PHOTO_SIDE_MAX}",
+            name="side",
+        ),
+        STRICT,
+    )
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     media_type: Mapped[str]
     content: Mapped[bytes]
+    content_digest: Mapped[bytes]
+    """SHA-256 of what was uploaded."""
     width: Mapped[int] = mapped_column(Count)
     height: Mapped[int] = mapped_column(Count)
     created_at: Mapped[datetime]
 
 
 class Item(Base):
-    """A kind of goods with its maker, story, photo and price. `number` 1 is commodity GOODS-0001 and label 5 00000001 + check digit."""
+    """A kind of goods with its maker, story, photo and price.
+
+    `number` 1 is commodity GOODS-0001 and label 5 00000001 + check digit.
+    """
 
     __tablename__ = "item"
     __table_args__ = (
         sa.UniqueConstraint("community_id", "number"),
+        sa.UniqueConstraint("community_id", "nonce"),
         sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
         sa.ForeignKeyConstraint(["community_id", "photo_id"], ["photo.community_id", "photo.id"]),
         sa.ForeignKeyConstraint(
@@ -70,16 +118,28 @@ class Item(Base):
             f"price_points IS NULL OR price_points BETWEEN 1 AND {PRICE_POINTS_MAX}",
             name="price_points",
         ),
+        sa.CheckConstraint(
+            "(price_points IS NULL) = (value_basis = 'unvalued')", name="price_has_basis"
+        ),
+        sa.CheckConstraint("(price_points IS NULL) = (priced_at IS NULL)", name="price_has_date"),
+        sa.CheckConstraint(f"length(name) BETWEEN 1 AND {ITEM_NAME_LENGTH_MAX}", name="name"),
+        sa.CheckConstraint(f"length(story) <= {STORY_LENGTH_MAX}", name="story"),
+        sa.CheckConstraint("number > 0", name="number"),
+        _nonce_length(),
+        sa.Index("ix_item_photo", "community_id", "photo_id"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[str]
     number: Mapped[int] = mapped_column(Count)
     name: Mapped[str]
+    category: Mapped[str] = mapped_column(default="")
     story: Mapped[str]
     maker_member_id: Mapped[UUID | None]
     maker_name: Mapped[str]
-    """As printed; 居民捐赠 (a resident's gift) when the maker wants no name."""
+    """As printed; empty: a resident's gift without a name."""
     photo_id: Mapped[UUID | None]
     price_points: Mapped[int | None] = mapped_column(Count)
     """None: not priced yet, so not on sale."""
@@ -95,13 +155,38 @@ class Item(Base):
 
 
 class Donation(Base):
-    """Pieces brought in by somebody at one time."""
+    """Pieces brought in by somebody at one time.
+
+    `points` > 0 only for an exchange: pieces times the price of the moment, paid to the maker.
+    """
 
     __tablename__ = "donation"
     __table_args__ = (
         sa.UniqueConstraint("community_id", "nonce"),
+        sa.UniqueConstraint("community_id", "transaction_id"),
         sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
-        sa.CheckConstraint("piece_count BETWEEN 1 AND 10000", name="piece_count"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "donor_member_id"],
+            ["member.community_id", "member.id"],
+            name="fk_donation_donor",
+        ),
+        sa.CheckConstraint(f"piece_count BETWEEN 1 AND {PIECE_COUNT_MAX}", name="piece_count"),
+        sa.CheckConstraint(
+            "received_by_id IS NULL OR donor_member_id IS NULL"
+            " OR received_by_id <> donor_member_id",
+            name="received_by_another",
+        ),
+        sa.CheckConstraint(
+            "(choice = 'exchange' AND donor_member_id IS NOT NULL AND price_points IS NOT NULL"
+            " AND points = piece_count * price_points"
+            f" AND points BETWEEN 1 AND {EXCHANGE_POINTS_PER_DAY_MAX})"
+            " OR (choice = 'donate' AND points = 0)",
+            name="points_follow_price",
+        ),
+        _nonce_length(),
+        sa.Index("ix_donation_donor", "community_id", "donor_member_id", "received_at"),
+        sa.Index("ix_donation_item", "community_id", "item_id"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -111,6 +196,8 @@ class Donation(Base):
     donor_member_id: Mapped[UUID | None]
     choice: Mapped[IntakeChoice] = mapped_column(states(IntakeChoice, "choice"))
     piece_count: Mapped[int] = mapped_column(Count)
+    price_points: Mapped[int | None] = mapped_column(Count)
+    points: Mapped[int] = mapped_column(Count, default=0)
     received_by_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
     transaction_id: Mapped[UUID]
@@ -131,7 +218,12 @@ class Redemption(Base):
             "clerk_member_id IS NULL OR clerk_member_id <> member_id", name="clerk_serves_others"
         ),
         sa.CheckConstraint("total_points > 0", name="total_points"),
+        sa.CheckConstraint("balance_points_after >= 0", name="balance_points_after"),
+        sa.CheckConstraint("receipt_number > 0", name="receipt_number"),
+        _nonce_length(),
         sa.Index("ix_redemption_member", "community_id", "member_id", "redeemed_at"),
+        sa.Index("ix_redemption_redeemed_at", "community_id", "redeemed_at"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -140,8 +232,7 @@ class Redemption(Base):
     receipt_number: Mapped[int] = mapped_column(Count)
     member_id: Mapped[UUID]
     clerk_member_id: Mapped[UUID | None]
-    identified_by: Mapped[str]
-    """card, pay_code or name."""
+    identified_by: Mapped[IdentifiedBy] = mapped_column(states(IdentifiedBy, "identified_by"))
     total_points: Mapped[int] = mapped_column(Count)
     balance_points_after: Mapped[int]
     redeemed_at: Mapped[datetime]
@@ -149,41 +240,54 @@ class Redemption(Base):
 
 
 class RedemptionLine(Base):
-    """One row of a basket, with the price of the moment."""
+    """One row of a basket, with the name and the price of the moment."""
 
     __tablename__ = "redemption_line"
     __table_args__ = (
+        sa.UniqueConstraint("community_id", "redemption_id", "item_id"),
         sa.ForeignKeyConstraint(
             ["community_id", "redemption_id"], ["redemption.community_id", "redemption.id"]
         ),
         sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
         sa.CheckConstraint(f"quantity BETWEEN 1 AND {QUANTITY_MAX}", name="quantity"),
+        sa.CheckConstraint("price_points > 0", name="price_points"),
         sa.CheckConstraint("sum_points = quantity * price_points", name="sum_points"),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
     redemption_id: Mapped[UUID] = mapped_column(primary_key=True)
     line_no: Mapped[int] = mapped_column(Count, primary_key=True)
     item_id: Mapped[UUID]
+    item_number: Mapped[int] = mapped_column(Count)
+    item_name: Mapped[str]
     quantity: Mapped[int] = mapped_column(Count)
     price_points: Mapped[int] = mapped_column(Count)
     sum_points: Mapped[int] = mapped_column(Count)
 
 
 class Refund(Base):
-    """Return of a whole receipt: the mirror reversal of its transaction, which restocks the shelf."""
+    """Return of a whole receipt.
+
+    The mirror reversal of its transaction, which restocks the shelf.
+    """
 
     __tablename__ = "refund"
     __table_args__ = (
+        sa.UniqueConstraint("community_id", "nonce"),
         sa.UniqueConstraint("community_id", "redemption_id"),
+        sa.UniqueConstraint("community_id", "transaction_id"),
         sa.ForeignKeyConstraint(
             ["community_id", "redemption_id"], ["redemption.community_id", "redemption.id"]
         ),
-        sa.CheckConstraint("length(reason) > 0", name="reason"),
+        sa.CheckConstraint(f"length(reason) BETWEEN 1 AND {REASON_LENGTH_MAX}", name="reason"),
+        _nonce_length(),
+        STRICT,
     )
 
     community_id: Mapped[UUID] = community_key()
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[str]
     redemption_id: Mapped[UUID]
     reason: Mapped[str]
     refunded_by_id: Mapped[UUID | None]
@@ -195,6 +299,12 @@ class PayCodeUse(Base):
     """A pay code that was used: each time step of a member is accepted once."""
 
     __tablename__ = "pay_code_use"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        STRICT,
+    )
 
     community_id: Mapped[UUID] = community_key()
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
