@@ -53,8 +53,8 @@ END $$
 """
 
 
-# A REPLACE in a session without recursive_triggers drops the old row in silence; so an insert over a
-# row that stands is refused before it gets there.
+# A REPLACE in a session without recursive_triggers drops the old row in silence; so an insert over
+# a row that stands is refused before it gets there.
 _SAME = {
     "scan_event": (
         "EXISTS (SELECT 1 FROM scan_event WHERE community_id = NEW.community_id"
