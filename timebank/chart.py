@@ -8,7 +8,8 @@
 | `Goods:0001:Intake`, `Goods:0001:Out` | GOODS-0001 | no, insert-only |
 | `Goods:0001:Stock` | GOODS-0001 | floor 0 |
 
-Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount take it as it is.
+Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount
+take it as it is.
 """
 
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def system_accounts(session: Session, community_id: UUID) -> dict[str, UUID]:
             Account.community_id == community_id, Account.code.in_(SYSTEM_ACCOUNTS)
         )
     )
-    found = {code: account_id for code, account_id in rows}
+    found: dict[str, UUID] = {row.code: row.id for row in rows}
     assert found.keys() == SYSTEM_ACCOUNTS.keys(), "a community is made with its accounts"
     return found
 

@@ -1,4 +1,7 @@
-"""The four kinds of refusal, as the web knows them; each area's own refusals stand in `timebank/<area>/errors.py`."""
+"""The four kinds of refusal, as the web knows them.
+
+Each area's own refusals stand in `timebank/<area>/errors.py`.
+"""
 
 from ledger.errors import Invalid, NotAllowed, NotFound, Refusal, Refused
 

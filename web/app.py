@@ -1,9 +1,11 @@
 """Makes the application: `create_app(settings)`.
 
-One request: `web/security.py` numbers it, `web/auth.py` reads who asks (one statement), the view loads its input, opens one `with begin()` or
+One request: `web/security.py` numbers it, `web/auth.py` reads who asks (one statement), the view
+loads its input, opens one `with begin()` or
 `with reading()`, calls one rule and shows the result; `web/errors.py` answers refusals.
 
-A page module has `blueprint` (a Flask Blueprint) and may have `MENU` (see `web/menu.py`); an API module has `blueprint` made by `web.api.area`.
+A page module has `blueprint` (a Flask Blueprint) and may have `MENU` (see `web/menu.py`); an API
+module has `blueprint` made by `web.api.area`.
 """
 
 from importlib import import_module
@@ -17,13 +19,14 @@ from jinja2 import StrictUndefined
 
 from ledger.database import Database
 from timebank.settings import Settings
-from web import api, assets, auth, errors, i18n, icons, menu, security, session
+from web import api, assets, auth, errors, i18n, icons, menu, security, session, words
 from web.preferences import init as init_preferences
 
 PAGES: Final = (
     "web.pages.public",
     "web.pages.account",
     "web.pages.members",
+    "web.pages.member",
     "web.pages.volunteer",
     "web.pages.leader",
     "web.pages.clerk",
@@ -67,6 +70,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     init_preferences(app)
     app.jinja_env.globals["icon"] = icons.icon
     icons.drawings()
+    words.init(app)
     _compress(app)
     _register(app)
     return app

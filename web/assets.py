@@ -1,6 +1,9 @@
-"""Static files: read once at start, addressed by their content's hash, so that a phone fetches each version once.
+"""Static files, read once at start and addressed by their content's hash.
 
-Bootstrap's stylesheet comes from the wheel (nothing is vendored); everything else from `web/static`.
+So a phone fetches each version once.
+
+Bootstrap's stylesheet comes from the wheel (nothing is vendored); everything else from
+`web/static`.
 """
 
 import hashlib
@@ -60,7 +63,10 @@ def asset(name: str) -> str:
 
 @public
 def serve_asset(digest: str, name: str) -> Response:
-    """Serve one file; under its present hash it may be kept for a year, under an old one it is the new file, unkept."""
+    """Serve one file.
+
+    Under its present hash it may be kept for a year; under an old one it is the new file, unkept.
+    """
     found = assets().get(name)
     if found is None:
         abort(404)

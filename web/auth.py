@@ -1,7 +1,11 @@
-"""Who is asking: the session cookie of a page, the bearer token of the API, and what each view lets through.
+"""Who is asking, and what each view lets through.
 
-Words: a view's *access* is what it declares: `@allow(Permission.X)` or `@public`; an application with a view that declares nothing does not start.
-The cookie holds `<person id>.<session epoch>`: raising the epoch in the database signs out every browser at once.
+Pages go by the session cookie, the API by a bearer token.
+
+Words: a view's *access* is what it declares: `@allow(Permission.X)` or `@public`; an application
+with a view that declares nothing does not start.
+The cookie holds `<person id>.<session epoch>`: raising the epoch in the database signs out every
+browser at once.
 """
 
 from collections.abc import Callable
@@ -58,7 +62,8 @@ def public(view: Callable[P, R]) -> Callable[P, R]:
 def allow(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
     """Declare the permission a view asks for, and ask for it before the view runs.
 
-    Stands directly below `route`. A stranger is led to the sign-in page (a page) or refused with 401 (the API);
+    Stands directly below `route`. A stranger is led to the sign-in page (a page) or refused with
+    401 (the API);
     a member without the permission is refused with 403 `not_allowed`.
     """
 
@@ -81,7 +86,8 @@ def access_table(app: Flask) -> dict[str, Permission | str]:
     """Return every endpoint with its access: a permission, or `public`.
 
     Raises:
-        AssertionError: a view declares nothing; `create_app` calls this, so such an application does not start.
+        AssertionError: a view declares nothing; `create_app` calls this, so such an application
+            does not start.
     """
     table: dict[str, Permission | str] = {}
     for endpoint, view in app.view_functions.items():
@@ -101,7 +107,7 @@ def find_standing() -> Standing | None:
     if is_api_request():
         if "api_standing" not in g:
             g.api_standing = _standing_of_bearer()
-        found = g.api_standing
+        found: Standing | None = g.api_standing
     else:
         found = current_user.standing if current_user.is_authenticated else None
     if found is not None:

@@ -1,4 +1,6 @@
-"""Every refusal and every error as a clear answer: a page in the reader's language with the next step, or one JSON shape.
+"""Every refusal and every error as a clear answer.
+
+A page in the reader's language with the next step, or one JSON shape.
 
     {"code": "insufficient", "message": "…", "details": {"have": 12, "need": 30}}
 
@@ -47,7 +49,8 @@ ADVICE: Final = {
     500: N_("If it happens again, tell the community office the number below."),
 }
 CSRF_MESSAGE: Final = N_(
-    "This page was open for a long time, or cookies are off. Please open it again and send once more."
+    "This page was open for a long time, or cookies are off. "
+    "Please open it again and send once more."
 )
 
 

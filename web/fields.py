@@ -1,7 +1,9 @@
 """Strict fields: what JSON and HTML forms may say, with a JSON schema that says exactly the same.
 
-The stock fields are too kind for a book: `Integer` takes "1_0" and "３", `String` takes NUL, `Decimal(places=2)` rounds in silence. Ours refuse,
-and each refusal is a `Problem`: a msgid with its facts, so that the sentence is translated when it is shown.
+The stock fields are too kind for a book: `Integer` takes "1_0" and "３", `String` takes NUL,
+`Decimal(places=2)` rounds in silence. Ours refuse,
+and each refusal is a `Problem`: a msgid with its facts, so that the sentence is translated when it
+is shown.
 """
 
 import re
@@ -28,7 +30,10 @@ LINES_PATTERN: Final = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f]
 
 
 class Problem(str):
-    """An error sentence that remembers its msgid and facts; as a plain string it is the English sentence."""
+    """An error sentence that remembers its msgid and facts.
+
+    As a plain string it is the English sentence.
+    """
 
     template: str
     details: Mapping[str, Any]
@@ -63,6 +68,15 @@ class Strict(ma.fields.Field[Any]):
         return ma.ValidationError(Problem(template, **details))
 
 
+class QuerySchema(ma.Schema):
+    """A schema of text only, such as a query string: numbers arrive as their digits."""
+
+
+def plain_number(text: str) -> int | str:
+    """Return the integer that ASCII digits stand for; anything else stays text, to be refused."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text.strip(), re.ASCII) else text
+
+
 class WholeNumber(Strict):
     """An integer between two bounds: JSON integers only, no booleans, no fractions, no strings."""
 
@@ -85,6 +99,8 @@ class WholeNumber(Strict):
         self.maximum = maximum
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if isinstance(self.parent, QuerySchema) and isinstance(value, str):
+            value = plain_number(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # JSON knows one kind of number: 2.0 is 2
         if isinstance(value, bool) or not isinstance(value, int):
@@ -132,9 +148,10 @@ class Price(WholeNumber):
 
 
 class Text(Strict):
-    """A line of text: no control characters (NUL included), length in characters as people count them.
+    """A line of text without control characters, its length counted as people count.
 
-    Surrounding blanks are dropped before the length is judged; letters are composed (NFC), nothing else is touched, so 𠮷 and <script> are just text.
+    Surrounding blanks are dropped before the length is judged; letters are composed (NFC), nothing
+    else is touched, so 𠮷 and <script> are just text.
     """
 
     def __init__(
@@ -150,7 +167,8 @@ class Text(Strict):
         Args:
             length_min: fewest characters; 1 refuses blanks only.
             length_max: most characters.
-            pattern: ECMA regular expression that the whole text must match; None allows everything but control characters.
+            pattern: ECMA regular expression that the whole text must match; None allows everything
+                but control characters.
             kwargs: as of a marshmallow field.
         """
         self.pattern = pattern or self.allowed_pattern()
@@ -237,7 +255,10 @@ class Secret(Strict):
 
 
 class Phone(Text):
-    """A phone number: 6 to 15 digits, + allowed in front; blanks and hyphens between digits are dropped."""
+    """A phone number: 6 to 15 digits, + allowed in front.
+
+    Blanks and hyphens between digits are dropped.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         """Take no argument but those of a field."""

@@ -1,10 +1,13 @@
-"""One way to load an HTML form through a marshmallow schema, and to show it again with its errors and what was typed.
+"""One way to load an HTML form through a marshmallow schema, and to show it again.
 
-The schema is the same kind that the JSON API uses. A form sends only text, so the text of number fields, boxes and lists is brought into JSON's
-types first; anything that does not look like a plain number stays text, and the field refuses it in its own words.
+It is shown with its errors and with what was typed.
+
+The schema is the same kind that the JSON API uses. A form sends only text, so the text of number
+fields, boxes and lists is brought into JSON's
+types first; anything that does not look like a plain number stays text, and the field refuses it in
+its own words.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -13,15 +16,18 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from timebank.errors import Refusal
-from web.fields import Checkbox, WholeNumber, label_of, problem_text
-from web.i18n import _, said
+from web.fields import Checkbox, WholeNumber, label_of, plain_number, problem_text
+from web.i18n import said, say
 
 NOT_OURS = frozenset({"csrf_token", "next"})
 """Names that belong to the page, not to the schema."""
 
 
 class FieldProblem(NamedTuple):
-    """One line of the error summary: `name` is the id of the field it links to (empty: the form as a whole)."""
+    """One line of the error summary.
+
+    `name` is the id of the field it links to; empty means the form as a whole.
+    """
 
     name: str
     text: str
@@ -61,7 +67,7 @@ class Form:
         except ma.ValidationError as error:
             form.problems = [
                 FieldProblem(name, problem_text(text))
-                for name, texts in error.normalized_messages().items()
+                for name, texts in _by_field(error)
                 for text in _flat(texts)
             ]
         return form
@@ -93,7 +99,7 @@ class Form:
 
     def label(self, name: str) -> str:
         """Return the field's label in the reader's language."""
-        return _(label_of(self.schema.fields[name]))
+        return say(label_of(self.schema.fields[name]), {})
 
     def errors(self, name: str) -> list[str]:
         """Return what is wrong with one field."""
@@ -101,12 +107,18 @@ class Form:
 
     def summary(self) -> list[FieldProblem]:
         """Return every problem with its field's label in front, for the list above the form."""
-        return [
-            FieldProblem(problem.name, f"{self.label(problem.name)}: {problem.text}")
-            if problem.name in self.schema.fields
-            else FieldProblem("", problem.text)
-            for problem in self.problems
-        ]
+        return [self._named(problem) for problem in self.problems]
+
+    def _named(self, problem: FieldProblem) -> FieldProblem:
+        """Return the problem with its field's label in front.
+
+        A name we do not know stands as sent.
+        """
+        if problem.name in self.schema.fields:
+            return FieldProblem(problem.name, f"{self.label(problem.name)}: {problem.text}")
+        if problem.name in {"", ma.exceptions.SCHEMA}:
+            return FieldProblem("", problem.text)
+        return FieldProblem("", f"{problem.name[:40]}: {problem.text}")
 
     def is_required(self, name: str) -> bool:
         """Tell whether the field must be filled in."""
@@ -127,10 +139,15 @@ class Form:
             yield name, self.values[name]
 
 
-def _number(text: Any) -> Any:
-    """Return the integer a form's text stands for; anything else stays text."""
-    is_plain = isinstance(text, str) and re.fullmatch(r"-?[0-9]{1,19}", text.strip(), re.ASCII)
-    return int(text) if is_plain else text
+def _number(value: Any) -> Any:
+    """Return the integer a form's text stands for; anything else stays as it is."""
+    return plain_number(value) if isinstance(value, str) else value
+
+
+def _by_field(error: ma.ValidationError) -> Iterable[tuple[str, Any]]:
+    """Return the messages by field; those of the form as a whole stand under an empty name."""
+    messages = error.messages
+    return messages.items() if isinstance(messages, dict) else [("", messages)]
 
 
 def _flat(messages: Any) -> Iterable[Any]:

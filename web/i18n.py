@@ -1,7 +1,8 @@
-"""Languages and how figures are said: catalogs, the reader's language, and the filters of every template.
+"""Languages, and how figures are said: catalogs, the reader's language, the filters.
 
-Words: a *msgid* is the English sentence in the code; the Chinese stands in `translations/zh/LC_MESSAGES/<area>.po`, read at start (no compile
-step). Minutes and points both end in 分 in Chinese, so minutes are said as hours and minutes, points under the word 积分 (see `duration`, `points`).
+Words: a *msgid* is the English sentence in the code; the Chinese stands in
+`translations/zh/LC_MESSAGES/<area>.po`, read at start (no compile step). Minutes and points both
+end in 分 in Chinese, so minutes are said as hours and minutes, points under the word 积分.
 """
 
 import io
@@ -58,7 +59,10 @@ class Catalogs(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
 
 @cache
 def translations_of(locale: str) -> NullTranslations:
-    """Return the merged catalog of every area in one language; the first file (by name) that has a msgid wins."""
+    """Return the merged catalog of every area in one language.
+
+    The first file (by name) that has a msgid wins.
+    """
     merged = Catalog(locale=locale)
     for path in sorted((TRANSLATIONS / locale / "LC_MESSAGES").glob("*.po")):
         with path.open("rb") as file:
@@ -98,7 +102,10 @@ def init(app: Flask) -> None:
 
 
 def language() -> str:
-    """Return `zh` or `en`: the reader's choice, else (for machines) Accept-Language, else the setting."""
+    """Return `zh` or `en`.
+
+    The reader's choice, else (for machines) Accept-Language, else the setting.
+    """
     if not has_request_context():
         return LOCALES[0]
     chosen = request.cookies.get(LOCALE_COOKIE, "")
@@ -121,7 +128,8 @@ def zone() -> str:
 
 def say(template: str, details: Mapping[str, Any]) -> str:
     """Return a msgid template in the reader's language with its details filled in."""
-    return gettext(template) % details if details else gettext(template)
+    sentence: str = gettext(template)
+    return sentence % details if details else sentence
 
 
 def said(refusal: Refusal) -> str:

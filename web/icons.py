@@ -1,4 +1,7 @@
-"""Bootstrap Icons, inlined one by one: the sprite of the wheel is 1.1 MB, a page uses ten of its 2,000 drawings."""
+"""Bootstrap Icons, inlined one by one.
+
+The sprite of the wheel is 1.1 MB; a page uses ten of its 2,000 drawings.
+"""
 
 import re
 from functools import cache
@@ -10,7 +13,8 @@ from markupsafe import Markup
 
 BOOTSTRAP: Final = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5"
 _SYMBOL: Final = re.compile(
-    r'<symbol[^>]*?viewBox="(?P<box>[\d .]+)"[^>]*?id="(?P<name>[a-z0-9-]+)"[^>]*>(?P<body>.*?)</symbol>',
+    r'<symbol[^>]*?viewBox="(?P<box>[\d .]+)"[^>]*?id="(?P<name>[a-z0-9-]+)"[^>]*>'
+    r"(?P<body>.*?)</symbol>",
     re.DOTALL,
 )
 

@@ -1,6 +1,7 @@
 """The ways through the house: what stands in the tab bar of a phone and in the sidebar of the desk.
 
-A page module names its own entries in a module constant `MENU: tuple[Entry, ...]`; `create_app` gathers them. A reader sees the entries that one
+A page module names its own entries in a module constant `MENU: tuple[Entry, ...]`; `create_app`
+gathers them. A reader sees the entries that one
 of their roles may open, in the order given.
 """
 
@@ -86,7 +87,10 @@ def menu(place: str) -> list[Entry]:
 
 
 def is_here(entry: Entry) -> bool:
-    """Tell whether the present page is the entry's, or another one of its blueprint that no entry names."""
+    """Tell whether the present page is the entry's.
+
+    So is another page of its blueprint that no entry names.
+    """
     if request.endpoint == entry.endpoint:
         return True
     named = {known.endpoint for known in current_app.extensions[EXTENSION]}

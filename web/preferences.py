@@ -1,6 +1,7 @@
-"""The reader's own choices on this device: language, light or dark, the elder version and its text size.
+"""The reader's own choices on this device: language, colours, elder version and text size.
 
-They are cookies, because they belong to the phone and not to the person; a GET never writes, so each switch is a one-tap form.
+They are cookies, because they belong to the phone and not to the person; a GET never writes, so
+each switch is a one-tap form.
 """
 
 from typing import Any, Final
@@ -50,7 +51,10 @@ def set_preferences() -> Response:
 
 
 def local_path(address: str) -> str:
-    """Return `address` when it is a path of ours, else the home page: no link of a stranger leads away from here."""
+    """Return `address` when it is a path of ours, else the home page.
+
+    So no link of a stranger leads away from here.
+    """
     parts = urlsplit(address)
     is_ours = address.startswith("/") and not parts.scheme and not parts.netloc
     has_tricks = "\\" in address or any(ord(char) < ord(" ") for char in address)
@@ -58,7 +62,10 @@ def local_path(address: str) -> str:
 
 
 def here() -> str:
-    """Return where a switch on this page leads back to: this page if it can be opened by GET, else home."""
+    """Return where a switch on this page leads back to.
+
+    This page if it can be opened by GET, else home.
+    """
     adapter = current_app.create_url_adapter(request)
     assert adapter is not None
     try:

@@ -1,4 +1,7 @@
-"""What every answer carries: the security policy, cache rules, the request's number; and cookies fit for the address."""
+"""What every answer carries: security policy, cache rules, the request's number.
+
+And the cookies that fit the address.
+"""
 
 import secrets
 import sys
@@ -59,7 +62,10 @@ def configure(app: Flask, settings: Settings) -> None:
 
 
 def configure_logs() -> None:
-    """Write one JSON line per event; a traceback shows no values, since those hold people's data and keys."""
+    """Write one JSON line per event.
+
+    A traceback shows no values, since those hold people's data and keys.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

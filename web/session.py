@@ -1,4 +1,6 @@
-"""Where the web meets the book: a view has exactly one `with begin()` (or `reading()`), and nothing else opens a session.
+"""Where the web meets the book.
+
+A view has exactly one `with begin()` (or `reading()`), and nothing else opens a session.
 
 This is the one module of `web` that may import the ledger.
 """
@@ -54,7 +56,8 @@ def services() -> Services:
 def begin() -> Iterator[Session]:
     """Open the one write session of a view; it commits at the end and rolls back on any exception.
 
-    One exception commits: a counted refusal (wrong password, wrong PIN), whose count must stay; its rule has written nothing else.
+    One exception commits: a counted refusal (wrong password, wrong PIN), whose count must stay; its
+        rule has written nothing else.
     """
     counted: Refusal | None = None
     with services().database.begin() as session:

@@ -1,9 +1,11 @@
 """Printed member cards for people without a phone.
 
-Words: a card carries a QR with a *token* (80 random bits, kept only as SHA-256) and a barcode of ten *digits*; both only identify, neither
+Words: a card carries a QR with a *token* (80 random bits, kept only as SHA-256) and a barcode of
+ten *digits*; both only identify, neither
 authorises. Issuing again raises the version and revokes the card before.
 
-Invariants: one card of a member is in force; the token is known at the moment of issue alone, so the card is printed then or issued anew.
+Invariants: one card of a member is in force; the token is known at the moment of issue alone, so
+the card is printed then or issued anew.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,9 @@
-"""The number of a member's identity document: kept encrypted, shown masked, every look at it logged.
+"""The number of a member's identity document.
 
-Source: Fernet (AES-128-CBC with HMAC-SHA256) of the cryptography library under a key derived from the root key, per community.
+It is kept encrypted and shown masked, and every look at it is logged.
+
+Source: Fernet (AES-128-CBC with HMAC-SHA256) of the cryptography library under a key derived from
+the root key, per community.
 """
 
 import base64

@@ -1,10 +1,13 @@
 """What the people area refuses, and what it says then."""
 
-from ledger.errors import Invalid, N_, NotAllowed, NotFound, Refused
+from ledger.errors import N_, Invalid, NotAllowed, NotFound, Refused
 
 
 class Counted:
-    """Marks a refusal whose count stays although nothing else of the request does; its rule writes only that count before it raises."""
+    """Marks a refusal whose count stays although nothing else of the request does.
+
+    Its rule writes only that count before it raises.
+    """
 
 
 # ---------------------------------------------------------------- signing in

@@ -1,6 +1,7 @@
 """Members: add, edit, suspend, return, leave, list; and the roles they hold.
 
-Invariants: numbers V0001… are gapless per community and never given twice; a member is never deleted; accounts are opened with the member; another
+Invariants: numbers V0001… are gapless per community and never given twice; a member is never
+deleted; accounts are opened with the member; another
 community's member is not there; every change leaves an audit row without personal data.
 """
 
@@ -14,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
-from ledger.errors import N_
 from ledger.ids import new_id
 from timebank import audit, chart
 from timebank.actors import Actor, Permission, Role
@@ -30,12 +30,7 @@ from timebank.people.names import checked_name
 
 TEAM_LENGTH_MAX: Final = 60
 REASON_LENGTH_MAX: Final = 200
-PAGE_SIZE_MAX: Final = 500
-STATUS_WORDS: Final = {
-    MemberStatus.ACTIVE: N_("active"),
-    MemberStatus.SUSPENDED: N_("suspended"),
-    MemberStatus.LEFT: N_("left"),
-}
+LIST_COUNT_MAX: Final = 20_000
 ROLES_GIVEN_BY_ADMINISTRATORS: Final = frozenset(
     {Role.SOCIAL_WORKER, Role.AUDITOR, Role.ADMINISTRATOR}
 )
@@ -61,8 +56,11 @@ def add_member(
     name: str,
     team: str = "",
     roles: frozenset[Role] = frozenset({Role.VOLUNTEER}),
+    member_id: UUID | None = None,
 ) -> Member:
-    """Add a member with the next number, an alias and accounts; a sign-in is a step of its own (`sign_ins.give_sign_in`).
+    """Add a member with the next number, an alias and accounts.
+
+    A sign-in is a step of its own (`sign_ins.give_sign_in`).
 
     Args:
         session: a write session; the community's counter is locked until it ends.
@@ -70,6 +68,8 @@ def add_member(
         name: 1 to 60 characters.
         team: the team's name, at most 60 characters; empty for none.
         roles: held from the start.
+        member_id: made by the sender, so that a form sent twice adds one member: the second time
+            the member is returned as added before. None makes one here.
 
     Raises:
         NameInvalid: (`name_invalid`).
@@ -78,19 +78,20 @@ def add_member(
     actor.require(Permission.MANAGE_MEMBERS)
     _require_right_to_give(actor, roles)
     name = checked_name(name)
-    number, zone = session.execute(
-        sa.update(Community)
-        .where(Community.community_id == actor.community_id)
-        .values(last_member_number=Community.last_member_number + 1)
-        .returning(Community.last_member_number, Community.time_zone)
-    ).one()
+    # Locked first: numbers stay gapless, and a twin of this request waits and finds the member.
+    community = session.get_one(Community, actor.community_id, with_for_update=True)
+    known = session.get(Member, (actor.community_id, member_id)) if member_id else None
+    if known is not None:
+        return known
+    community.last_member_number += 1
+    number = community.last_member_number
     accounts = chart.open_member_accounts(session, actor.community_id, number)
     member = Member(
         community_id=actor.community_id,
-        id=new_id(),
+        id=member_id or new_id(),
         number=number,
         name=name,
-        joined_on=clock.today(zone),
+        joined_on=clock.today(community.time_zone),
         team=_checked_team(team),
         alias=_free_alias(session, actor.community_id),
         service_account_id=accounts.service_id,
@@ -151,6 +152,8 @@ def let_leave(session: Session, actor: Actor, member_id: UUID, *, reason: str) -
     return _change_status(session, actor, member_id, origins, "let_leave", reason)
 
 
+STANDING_RULES: Final = {"suspend": suspend, "let_return": let_return, "let_leave": let_leave}
+"""The changes of standing by name, for whoever offers the choice."""
 _WANTED: Final = {
     "suspend": MemberStatus.SUSPENDED,
     "let_return": MemberStatus.ACTIVE,
@@ -158,7 +161,7 @@ _WANTED: Final = {
 }
 
 
-def _change_status(  # noqa: PLR0913  # the three changes differ by these words only
+def _change_status(  # the three changes differ by these words only
     session: Session,
     actor: Actor,
     member_id: UUID,
@@ -188,7 +191,8 @@ def set_roles(session: Session, actor: Actor, member_id: UUID, *, roles: frozens
 
     Raises:
         OwnRecord: nobody changes their own roles (`own_record`).
-        NotAllowed: social worker, auditor and administrator are given and taken by an administrator (`not_allowed`).
+        NotAllowed: social worker, auditor and administrator are given and taken by an administrator
+            (`not_allowed`).
         MemberNotFound: (`member_not_found`).
     """
     actor.require(Permission.MANAGE_MEMBERS)
@@ -275,7 +279,7 @@ class MemberPage:
     total_count: int
 
 
-def list_members(  # noqa: PLR0913  # a list is filtered, sorted and cut
+def list_members(  # a list is filtered, sorted and cut
     session: Session,
     actor: Actor,
     *,
@@ -291,11 +295,11 @@ def list_members(  # noqa: PLR0913  # a list is filtered, sorted and cut
         actor: needs `manage_members`.
         search: part of a name or team, or a number such as V0012; empty for all.
         order: how they are sorted; equal ones by number.
-        limit: at most so many, up to 500.
+        limit: at most so many, up to 20,000.
         offset: how many to pass over.
     """
     actor.require(Permission.MANAGE_MEMBERS)
-    assert 0 < limit <= PAGE_SIZE_MAX, "a page has a limit"
+    assert 0 < limit <= LIST_COUNT_MAX, "a page has a limit"
     found = sa.select(Member).where(Member.community_id == actor.community_id)
     if search.strip():
         found = found.where(_fits(search.strip()))
@@ -327,7 +331,10 @@ def _checked_team(team: str) -> str:
 
 
 def _free_alias(session: Session, community_id: UUID) -> str:
-    """Return an alias nobody in the community has; the community's row is locked, so no twin takes it meanwhile."""
+    """Return an alias nobody in the community has.
+
+    The community's row is locked, so no twin takes it meanwhile.
+    """
     while True:
         alias = new_alias()
         taken = sa.select(Member.id).where(

@@ -1,7 +1,9 @@
 """Tables of people: streets and communities, persons who sign in, members, roles, cards, tokens.
 
-A *person* is global (one sign-in); a *member* is that person in one community, with a number V0001 and accounts in its book. Members
-without a phone have no person. The ledger never refers to these tables; a member row keeps the ids of its accounts instead.
+A *person* is global (one sign-in); a *member* is that person in one community, with a number V0001
+and accounts in its book. Members
+without a phone have no person. The ledger never refers to these tables; a member row keeps the ids
+of its accounts instead.
 """
 
 from datetime import date, datetime
@@ -37,7 +39,10 @@ class Street(Base):
 
 
 class Community(Base):
-    """One community and the parameters of its book. `code` begins certificate numbers and is unique across the system."""
+    """One community and the parameters of its book.
+
+    `code` begins certificate numbers and is unique across the system.
+    """
 
     __tablename__ = "community"
     __table_args__ = (
@@ -153,7 +158,10 @@ class MemberRole(Base):
 
 
 class MemberCard(Base):
-    """A printed card: the QR token is kept only as SHA-256; the digits identify at the till and never authorise."""
+    """A printed card: the QR token is kept only as SHA-256.
+
+    The digits identify at the till and never authorise.
+    """
 
     __tablename__ = "member_card"
     __table_args__ = (

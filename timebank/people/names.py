@@ -1,4 +1,4 @@
-"""What a name may be: 1 to 60 characters as people count them, any script, no control characters."""
+"""What a name may be: 1 to 60 characters of any script, no control characters."""
 
 import unicodedata
 
@@ -10,7 +10,8 @@ def checked_name(name: str) -> str:
     """Return a name composed (NFC) and without blanks around it; 𠮷 and <script> are just text.
 
     Raises:
-        NameInvalid: empty, over 60 characters, control characters or half characters (`name_invalid`).
+        NameInvalid: empty, over 60 characters, control characters or half characters
+            (`name_invalid`).
     """
     composed = unicodedata.normalize("NFC", name).strip()
     has_forbidden = any(unicodedata.category(char) in {"Cc", "Cs"} for char in composed)

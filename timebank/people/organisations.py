@@ -33,7 +33,8 @@ def add_community(
         code: 1 to 4 capital letters or digits; certificate numbers begin with it.
         name: Chinese name, such as D社区.
         name_en: English name.
-        parameters: further columns of `Community`: issuer_name, issuer_contact and responsible_name (printed on certificates), time_zone,
+        parameters: further columns of `Community`: issuer_name, issuer_contact and responsible_name
+            (printed on certificates), time_zone,
             pin_above_points, redeem_points_per_day_max.
 
     Raises:

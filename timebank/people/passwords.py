@@ -1,10 +1,12 @@
 """Passwords and PINs: how they are kept and what they must be.
 
-Kept as argon2id. The profile is the one OWASP recommends for 19 MiB; tests choose a cheap one, because the parameters stand inside every
+Kept as argon2id. The profile is the one OWASP recommends for 19 MiB; tests choose a cheap one,
+because the parameters stand inside every
 hash and each verification uses its own.
 """
 
 import unicodedata
+from itertools import pairwise
 from typing import Final
 
 from argon2 import PasswordHasher, Type
@@ -33,7 +35,7 @@ _hasher: PasswordHasher = OWASP
 
 def use_profile(hasher: PasswordHasher) -> None:
     """Choose how new hashes of this process are made: `OWASP` (from the start) or `CHEAP`."""
-    global _hasher  # noqa: PLW0603  # one profile per process is the meaning of it
+    global _hasher  # one profile per process is the meaning of it
     _hasher = hasher
 
 
@@ -51,12 +53,12 @@ def matches(secret_hash: str, secret: str) -> bool:
 
 
 def is_outdated(secret_hash: str) -> bool:
-    """Tell whether the hash was made under another profile, so that it is made anew at the next sign-in."""
+    """Tell whether the hash was made under another profile: the next sign-in renews it."""
     return _hasher.check_needs_rehash(secret_hash)
 
 
 def spend_as_much(secret: str) -> None:
-    """Take the time of a verification: a number nobody has answers as slowly as a wrong password."""
+    """Take the time of a verification, so an unknown number answers as slowly."""
     hashed(secret)
 
 
@@ -69,7 +71,8 @@ def check_password(password: str, *, phone: str) -> None:
 
     Raises:
         PasswordTooShort: fewer than 8 characters (`password_too_short`).
-        PasswordTooCommon: a known one, one character repeated, or the phone number (`password_too_common`).
+        PasswordTooCommon: a known one, one character repeated, or the phone number
+            (`password_too_common`).
     """
     if len(password) < PASSWORD_LENGTH_MIN:
         raise PasswordTooShort(min=PASSWORD_LENGTH_MIN, count=len(password))
@@ -86,7 +89,7 @@ def check_pin(pin: str) -> None:
     is_number = pin.isascii() and pin.isdigit()
     if not is_number or not PIN_LENGTH_MIN <= len(pin) <= PIN_LENGTH_MAX:
         raise PinInvalid
-    steps = {int(second) - int(first) for first, second in zip(pin, pin[1:], strict=False)}
+    steps = {int(second) - int(first) for first, second in pairwise(pin)}
     if steps in ({0}, {1}, {-1}):
         raise PinInvalid
 

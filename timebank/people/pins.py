@@ -1,4 +1,7 @@
-"""The PIN of a member: 4 to 6 digits that a card asks for above a limit; five wrong tries lock it."""
+"""The PIN of a member: 4 to 6 digits that a card asks for above a limit.
+
+Five wrong tries lock it.
+"""
 
 from typing import Final
 from uuid import UUID
@@ -37,7 +40,8 @@ def set_pin(session: Session, actor: Actor, member_id: UUID, *, pin: str) -> Mem
 def check_pin(session: Session, member: Member, pin: str | None) -> None:
     """Let a right PIN through; count a wrong one.
 
-    Call it before anything else is written: the count of a wrong PIN is committed although the request is refused.
+    Call it before anything else is written: the count of a wrong PIN is committed although the
+        request is refused.
 
     Args:
         session: a write session; the member's row is locked, so tries queue up.

@@ -1,7 +1,11 @@
-"""Signing in by phone number and password, with a throttle in the database; and signing out everywhere.
+"""Signing in by phone number and password, and signing out everywhere.
 
-Invariants: an unknown number and a wrong password answer alike and take the same time; after five wrong tries each further one doubles the wait, also
-across processes and restarts; the throttle keeps a digest of the number, so numbers of strangers are not collected.
+A throttle in the database slows down whoever guesses.
+
+Invariants: an unknown number and a wrong password answer alike and take the same time; after five
+wrong tries each further one doubles the wait, also
+across processes and restarts; the throttle keeps a digest of the number, so numbers of strangers
+are not collected.
 """
 
 import hashlib
@@ -54,18 +58,23 @@ def normalized_phone(phone: str) -> str:
 
 
 def wait_after(failed_count: int) -> timedelta:
-    """Return how long a number waits after so many wrong tries in a row: none up to 5, then a minute, doubling to an hour."""
+    """Return how long a number waits after so many wrong tries in a row.
+
+    None up to 4, then a minute, doubling to an hour.
+    """
     if failed_count < FREE_TRIES:
         return timedelta(0)
     doublings = min(failed_count - FREE_TRIES, 12)
-    return min(WAIT_FIRST * 2**doublings, WAIT_MAX)
+    return min(WAIT_FIRST * (1 << doublings), WAIT_MAX)
 
 
 # ---------------------------------------------------------------- in
 
 
 def check_throttle(session: Session, *, phone: str) -> SignInThrottle:
-    """Refuse a try while the number has to wait; the row stays locked, so tries for one number queue up.
+    """Refuse a try while the number has to wait.
+
+    The row stays locked, so tries for one number queue up.
 
     Raises:
         SignInThrottled: (`rate_limited`), with the minutes to wait.
@@ -81,7 +90,10 @@ def check_throttle(session: Session, *, phone: str) -> SignInThrottle:
 
 
 def find_person(session: Session, *, phone: str, password: str) -> Person | None:
-    """Return the person behind number and password, or None; the answer takes equally long either way."""
+    """Return the person behind number and password, or None.
+
+    The answer takes equally long either way.
+    """
     person = session.scalar(sa.select(Person).where(Person.phone == normalized_phone(phone)))
     if person is None:
         passwords.spend_as_much(password)
@@ -162,7 +174,10 @@ def change_password(session: Session, actor: Actor, *, present: str, wanted: str
 
 
 def standing_after(session: Session, before: Standing) -> Standing:
-    """Return the standing after a change that raised the session epoch, for the browser that made it."""
+    """Return the standing after a change that raised the session epoch.
+
+    It is for the browser that made the change.
+    """
     assert before.person_id is not None, "a browser is signed in by a person"
     person = session.get_one(Person, before.person_id)
     standing = standing_of_person(
@@ -200,7 +215,10 @@ def _phone_digest(phone: str) -> bytes:
 
 
 def _locked_throttle(session: Session, phone: str) -> SignInThrottle:
-    """Return the number's row, made if absent; the insert gives way to a twin, so two first tries do not collide."""
+    """Return the number's row, made if absent.
+
+    The insert gives way to a twin, so two first tries do not collide.
+    """
     digest = _phone_digest(phone)
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if is_sqlite else postgresql.insert

@@ -1,5 +1,7 @@
 """Giving a member a sign-in: a phone number and a first password that must be changed."""
 
+import secrets
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,6 +17,20 @@ from timebank.people.members import locked_member
 from timebank.people.models import Member, Person
 from timebank.people.sign_in import normalized_phone, set_password
 
+FIRST_PASSWORD_DIGITS: Final = 8
+
+
+def new_first_password() -> str:
+    """Return eight random digits, no two neighbours alike.
+
+    Easy to read out, good for one sign-in.
+    """
+    digits = str(secrets.randbelow(10))
+    while len(digits) < FIRST_PASSWORD_DIGITS:
+        digit = str(secrets.randbelow(10))
+        digits += digit if digit != digits[-1] else ""
+    return digits
+
 
 def give_sign_in(
     session: Session,
@@ -27,7 +43,8 @@ def give_sign_in(
 ) -> Member:
     """Let a member sign in with a phone number.
 
-    A number that already signs in a person of another community connects this member with that person, whose password stays as it is.
+    A number that already signs in a person of another community connects this member with that
+    person, whose password stays as it is.
 
     Args:
         session: a write session.
@@ -83,6 +100,12 @@ def reset_password(session: Session, actor: Actor, member_id: UUID, *, password:
     audit.record(session, actor, "reset_password", f"member:{member.id}")
     session.flush()
     return member
+
+
+def is_first_password(session: Session, member: Member, password: str) -> bool:
+    """Tell whether the member signs in with this first password, or had a sign-in before."""
+    person = session.get(Person, member.person_id) if member.person_id else None
+    return person is not None and passwords.matches(person.password_hash, password)
 
 
 def phone_of(session: Session, member: Member) -> str | None:

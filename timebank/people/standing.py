@@ -1,6 +1,7 @@
 """Who a request comes from: a person's standing in one community, read with one statement.
 
-Words: a *standing* is person + member + community + roles at this moment. A suspended member keeps the standing of a volunteer (they may
+Words: a *standing* is person + member + community + roles at this moment. A suspended member keeps
+the standing of a volunteer (they may
 read their own record) and loses every other role; a member who left has none.
 """
 
@@ -40,7 +41,10 @@ class CommunityFacts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A member with the roles held now; `person_id` is None for a token of a member without a sign-in."""
+    """A member with the roles held now.
+
+    `person_id` is None for a token of a member without a sign-in.
+    """
 
     person_id: UUID | None
     session_epoch: int
@@ -69,7 +73,7 @@ class Standing:
         )
 
 
-def _standing_columns() -> sa.Select[Any]:
+def _standing_columns() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             Member.person_id,
@@ -109,7 +113,8 @@ def standing_of_person(
     Args:
         session: a read session.
         person_id: from the cookie.
-        session_epoch: from the cookie; an older one is void (signed out everywhere, password changed).
+        session_epoch: from the cookie; an older one is void (signed out everywhere, password
+            changed).
         community_id: the community chosen in this browser; None takes the first by code.
     """
     query = _standing_columns().where(Person.id == person_id, Person.session_epoch == session_epoch)
@@ -119,7 +124,7 @@ def standing_of_person(
 
 
 def standing_of_token(session: Session, token: str) -> Standing | None:
-    """Return the standing behind a bearer token such as `D.ABC…`, or None when it is not good (any more)."""
+    """Return the standing behind a bearer token such as `D.ABC…`, or None."""
     code, separator, secret = token.partition(TOKEN_SEPARATOR)
     if not (separator and code and secret):
         return None

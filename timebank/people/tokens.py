@@ -1,4 +1,7 @@
-"""Bearer tokens for machines: each acts as its member, lasts 90 days and is kept only as SHA-256."""
+"""Bearer tokens for machines.
+
+Each acts as its member, lasts 90 days and is kept only as SHA-256.
+"""
 
 import base64
 import secrets

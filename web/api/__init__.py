@@ -1,6 +1,7 @@
 """The JSON API under /api/v1: what every area's blueprint shares.
 
-An area writes its schemas (`…Args` in, `…Out` out; subclasses of `Args` and `Out`), then its endpoints:
+An area writes its schemas (`…Args` in, `…Out` out; subclasses of `Args` and `Out`), then its
+endpoints:
 
     blueprint = area("members", "Members of the community")
 
@@ -10,14 +11,15 @@ An area writes its schemas (`…Args` in, `…Out` out; subclasses of `Args` and
     @blueprint.response(201, MemberOut)
     def add_member(args: dict[str, Any]) -> Member: ...
 
-Only a bearer token counts here (`Authorization: Bearer …`), so no CSRF token is asked for. The errors that any operation may answer are documented
+Only a bearer token counts here (`Authorization: Bearer …`), so no CSRF token is asked for. The
+errors that any operation may answer are documented
 by `area` itself.
 """
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import flask_smorest
 import marshmallow as ma
@@ -25,9 +27,12 @@ from flask import Flask
 
 from timebank.actors import Permission
 from web.auth import ACCESS_ATTRIBUTE, public
+from web.fields import QuerySchema
 from web.security import csrf
 
 PREFIX: Final = "/api/v1"
+REFUSALS_ATTRIBUTE: Final = "refusals_documented"
+View = TypeVar("View", bound=Callable[..., Any])
 SPECIFICATION: Final = "api-docs.openapi_json"
 BEARER_SCHEME: Final = "token"
 ERRORS_OF_ALL: Final = (400, 405, 413, 422, 429, 503)
@@ -43,7 +48,7 @@ class Args(ma.Schema):
         unknown = ma.RAISE
 
 
-class QueryArgs(ma.Schema):
+class QueryArgs(QuerySchema):
     """What comes in the query string: unknown names are refused too."""
 
     class Meta:
@@ -82,9 +87,35 @@ class Area(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
     ) -> None:
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
         access = getattr(obj, ACCESS_ATTRIBUTE, None)
+        refusals = getattr(obj, REFUSALS_ATTRIBUTE, ())
         for method, info in self._docs[endpoint].items():
             if method != "parameters":
                 info["access"] = access
+                info["refusals"] = refusals
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Connect an operation; as of flask-smorest, with types."""
+        return cast("Callable[[View], View]", super().route(rule, **options))
+
+    def arguments(self, schema: type[ma.Schema], **options: Any) -> Callable[[View], View]:
+        """Load the body (or the query) through a schema; as of flask-smorest, with types."""
+        return cast("Callable[[View], View]", super().arguments(schema, **options))
+
+    def response(
+        self, status_code: int, schema: type[ma.Schema] | ma.Schema | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Dump the result through a schema; as of flask-smorest, with types."""
+        return cast("Callable[[View], View]", super().response(status_code, schema, **options))
+
+    @staticmethod
+    def may_refuse(*statuses: int) -> Callable[[View], View]:
+        """Document further refusals of a public operation; the others stand by themselves."""
+
+        def decorate(view: View) -> View:
+            setattr(view, REFUSALS_ATTRIBUTE, statuses)
+            return view
+
+        return decorate
 
 
 def area(name: str, description: str) -> Area:
@@ -103,7 +134,7 @@ def _document_errors(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) ->
     is_open = not isinstance(access, Permission)
     statuses = ERRORS_OF_ALL if is_open else ERRORS_OF_ALL + ERRORS_OF_MEMBERS
     responses = doc.setdefault("responses", {})
-    for status in statuses:
+    for status in sorted({*statuses, *doc_info.get("refusals", ())}):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {"application/json": {"schema": ErrorOut}},

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
+from timebank.people.organisations import is_alive
 from web.auth import find_standing, public
 from web.menu import home_of
 from web.session import reading
-from timebank.people.organisations import is_alive
 
 blueprint = Blueprint("public", __name__)
 
