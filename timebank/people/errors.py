@@ -33,7 +33,7 @@ class SignInThrottled(Refused):
 
     status = 429
     code = "rate_limited"
-    message = N_("Too many wrong tries. Please wait %(minutes)s minutes and try again.")
+    message = N_("Too many wrong tries. Please try again in %(minutes)s min.")
 
 
 class NoMembership(NotAllowed):
@@ -195,7 +195,7 @@ class PinWrong(Counted, Refused):
     """A wrong PIN, with the tries that are left."""
 
     code = "pin_wrong"
-    message = N_("The PIN is wrong. %(left)s tries are left.")
+    message = N_("The PIN is wrong. Tries left: %(left)s.")
 
 
 class PinLocked(Refused):
