@@ -27,15 +27,15 @@ from timebank.people.models import Community
 from timebank.rewards.errors import (
     AlreadyRevoked,
     OwnCertificate,
-    ReasonMissing,
-    ReasonTooLong,
+    RevocationReasonMissing,
+    RevocationReasonTooLong,
     UnknownCertificate,
 )
 from timebank.rewards.models import REASON_LENGTH_MAX, Certificate, CertificateStatus
 from timebank.rewards.register import read_printed_number
 
 ENDING_LENGTH = 4
-MASKED_LENGTH_MAX = 3
+HIDDEN_SHOWN_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ def revoke(session: Session, actor: Actor, *, certificate_id: UUID, reason: str)
         reason: 1 to 200 characters, shown to everyone who checks the certificate.
 
     Raises:
-        ReasonMissing, ReasonTooLong: `reason_missing`, `reason_too_long`.
+        RevocationReasonMissing: `revocation_reason_missing`.
+        RevocationReasonTooLong: `revocation_reason_too_long`.
         OwnCertificate: `own_certificate`.
         AlreadyRevoked: `already_revoked`, says since when.
     """
@@ -183,13 +184,10 @@ def verify_typed(session: Session, *, number: str, ending: str) -> Verification:
 
 
 def masked_name(name: str) -> str:
-    """Return a name its holder recognises and no stranger can look up: 韦*芬, 农*."""
-    if len(name) <= 1:
-        return "*"
-    if len(name) == 2:
-        return f"{name[0]}*"
-    hidden = "*" * min(len(name) - 2, MASKED_LENGTH_MAX)
-    return f"{name[0]}{hidden}{name[-1]}"
+    """Return a name its holder recognises and no stranger can look up: 韦*芬, 农*, A***e."""
+    if len(name) <= 2:
+        return f"{name[:1] if len(name) == 2 else ''}*"
+    return f"{name[0]}{'*' * min(len(name) - 2, HIDDEN_SHOWN_MAX)}{name[-1]}"
 
 
 def _folded(text: str) -> str:
@@ -254,7 +252,7 @@ def _revoked_on(session: Session, certificate: Certificate) -> str:
 def _checked_reason(reason: str) -> str:
     reason = " ".join(reason.split())
     if not reason:
-        raise ReasonMissing()
+        raise RevocationReasonMissing()
     if len(reason) > REASON_LENGTH_MAX:
-        raise ReasonTooLong(length=len(reason), length_max=REASON_LENGTH_MAX)
+        raise RevocationReasonTooLong(length=len(reason), length_max=REASON_LENGTH_MAX)
     return reason

@@ -13,8 +13,8 @@ Invalid     wrong_period          the period ends before it starts, or in the fu
             wrong_rule_start      a table cannot start in the past
             nobody_chosen         nothing to issue
             too_many_chosen       more than one sitting can check
-            reason_missing        a revocation says why
-            reason_too_long       longer than the register's column
+            revocation_reason_missing   a revocation says why
+            revocation_reason_too_long  longer than the register's column
             notes_too_long        longer than the paper's row
 """
 
@@ -120,17 +120,17 @@ class TooManyChosen(Invalid):
     message = N_("%(count)s people are ticked; at most %(count_max)s at once.")
 
 
-class ReasonMissing(Invalid):
+class RevocationReasonMissing(Invalid):
     """A revocation needs a reason that the public page can show."""
 
-    code = "reason_missing"
+    code = "revocation_reason_missing"
     message = N_("Please write why. The reason is shown to everyone who checks the certificate.")
 
 
-class ReasonTooLong(Invalid):
+class RevocationReasonTooLong(Invalid):
     """Details: length, length_max."""
 
-    code = "reason_too_long"
+    code = "revocation_reason_too_long"
     message = N_("The reason has %(length)s characters; at most %(length_max)s.")
 
 

@@ -239,7 +239,7 @@ def counted_postings(
             Member.community_id == community_id,
             Transaction.kind == TransactionKind.SERVICE,
             Transaction.occurred_on.between(period_from, period_to),
-            Posting.is_pending.is_(False),
+            sa.not_(Posting.is_pending),
             reversal.id.is_(None),
         )
     )
