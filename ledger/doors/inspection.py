@@ -47,7 +47,7 @@ def faults(session: Session) -> Iterator[Fault]:
     triggers = set(_words(connection, _TRIGGERS))
     for name in sorted(set(_expected_triggers()) - triggers):
         yield "trigger_missing", name, "The trigger is missing or switched off."
-    functions: dict[str, str] = dict(connection.execute(sa.text(_FUNCTIONS)).tuples().all())
+    functions = {row.proname: row.prosrc for row in connection.execute(sa.text(_FUNCTIONS))}
     for name, body in doors.postgresql_functions().items():
         if functions.get(name) != body:
             yield "function_changed", name, "The function is missing or was changed."
