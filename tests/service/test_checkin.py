@@ -18,15 +18,15 @@ from timebank.service.errors import NonceReused, NotHere, WrongField
 from timebank.service.models import Attendance, AttendanceState, Occasion, Provenance, ScanEvent
 from timebank.service.occasions import SlotPlan
 
+pytestmark = pytest.mark.databases("sqlite")
+
 
 def _scans(world: World) -> int:
     return world.session.scalar(select(func.count()).select_from(ScanEvent)) or 0
 
 
 def _code(world: World, occasion: Occasion) -> str:
-    path = arrivals.venue_path(
-        world.session, world.leader, world.keys, occasion_id=occasion.id
-    )
+    path = arrivals.venue_path(world.session, world.leader, world.keys, occasion_id=occasion.id)
     return path.removeprefix("S/")
 
 
@@ -59,8 +59,12 @@ def test_a_stranger_sees_what_the_service_is(world: World, occasion: Occasion) -
 
 @pytest.mark.parametrize(
     ("seconds", "verdict"),
-    [(0, Verdict.VALID), (89, Verdict.VALID), (90, Verdict.CODE_EXPIRED), (3600,
-    Verdict.CODE_EXPIRED)],
+    [
+        (0, Verdict.VALID),
+        (89, Verdict.VALID),
+        (90, Verdict.CODE_EXPIRED),
+        (3600, Verdict.CODE_EXPIRED),
+    ],
 )
 def test_a_code_lives_for_three_steps(
     world: World, occasion: Occasion, seconds: int, verdict: Verdict
@@ -94,8 +98,10 @@ def test_a_signature_of_another_occasion_is_not_genuine(world: World, occasion: 
         assert world.arrive(world.charlie, mixed).verdict is Verdict.BAD_SIGNATURE
 
 
-@pytest.mark.parametrize("code", ["", "x", "D-AAAAAA", "D-AAAAAA.1.B", "Ｄ", "D-AAAAAA.1.A" + "A" *
-16]) def test_any_other_text_is_no_code(world: World, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["", "x", "D-AAAAAA", "D-AAAAAA.1.B", "Ｄ", "D-AAAAAA.1.A" + "A" * 16]
+)
+def test_any_other_text_is_no_code(world: World, code: str) -> None:
     assert world.arrive(world.charlie, code).verdict is Verdict.INVALID
 
 
@@ -181,8 +187,10 @@ def test_two_people_may_happen_to_use_one_nonce(world: World, occasion: Occasion
     assert other.status is Status.OK
 
 
-@pytest.mark.parametrize("nonce", ["short", "x" * 65, "with a blank", "with\nline", "数字数字数字数字"]) def
-test_a_nonce_of_another_form_is_invalid(world: World, occasion: Occasion, nonce: str) -> None:
+@pytest.mark.parametrize(
+    "nonce", ["short", "x" * 65, "with a blank", "with\nline", "数字数字数字数字"]
+)
+def test_a_nonce_of_another_form_is_invalid(world: World, occasion: Occasion, nonce: str) -> None:
     with clock.at(local("9:00")), pytest.raises(WrongField):
         world.press(world.charlie, occasion, nonce=nonce)
 
@@ -304,9 +312,7 @@ def test_a_walk_in_joins_the_slot_that_is_running(world: World) -> None:
 
 
 def test_the_poster_waits_for_the_leader(world: World, occasion: Occasion) -> None:
-    path = arrivals.poster_path(
-        world.session, world.leader, world.keys, occasion_id=occasion.id
-    )
+    path = arrivals.poster_path(world.session, world.leader, world.keys, occasion_id=occasion.id)
     with clock.at(local("9:00")):
         arrival = world.arrive(world.charlie, path.removeprefix("S/"))
         assert arrival.ticket is not None
@@ -413,7 +419,9 @@ def test_a_leader_walking_in_needs_another_leaders_yes(world: World, occasion: O
     assert world.row(world.bob, occasion).needs_lead
 
 
-@pytest.mark.parametrize("text", ["", "hello", "1234567890", "5000000018", "ＨＴＴＰＳ：／／Ｘ", "x" * 500])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "1234567890", "5000000018", "ＨＴＴＰＳ：／／Ｘ", "x" * 500]
+)
 def test_what_is_no_card_is_invalid_and_recorded(
     world: World, occasion: Occasion, text: str
 ) -> None:

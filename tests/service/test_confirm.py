@@ -28,6 +28,8 @@ from timebank.service.errors import (
 from timebank.service.models import AttendanceState, Occasion, OccasionStatus
 from timebank.service.occasions import SlotPlan
 
+pytestmark = pytest.mark.databases("sqlite")
+
 
 def test_confirming_posts_minutes_and_points_once(world: World, occasion: Occasion) -> None:
     world.serve(world.charlie, occasion)
@@ -395,7 +397,7 @@ def test_time_by_hand_overlaps_no_other_stay(world: World, occasion: Occasion) -
     world.enrol(other, world.dora)
     world.serve(world.dora, other, "8:00", "9:30")
 
-    with pytest.raises(Overlap, match="看望老人 *, 8:00–9:30"):
+    with pytest.raises(Overlap, match=r"看望老人.*8:00–9:30"):
         _by_hand(world, occasion, "9:29", "10:00")
     _by_hand(world, occasion, "9:30", "10:00")
 

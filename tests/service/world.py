@@ -39,8 +39,9 @@ def local(clock_text: str, day: date = SERVICE_DAY) -> datetime:
     """Return a moment of the service day, such as 8:58."""
     hour, minute = clock_text.split(":")[:2]
     second = int(clock_text.split(":")[2]) if clock_text.count(":") == 2 else 0
-    return datetime(day.year, day.month, day.day, int(hour), int(minute), second,
-    tzinfo=ZoneInfo(ZONE))
+    return datetime(
+        day.year, day.month, day.day, int(hour), int(minute), second, tzinfo=ZoneInfo(ZONE)
+    )
 
 
 SIGN_UP_TIME = local("10:00", date(2026, 11, 1))
@@ -63,8 +64,10 @@ class World:
 
     def actor(self, member: Member, *roles: Role) -> Actor:
         return Actor(
-            self.community.community_id, member.id, frozenset(roles or {Role.VOLUNTEER}),
-            member.name
+            self.community.community_id,
+            member.id,
+            frozenset(roles or {Role.VOLUNTEER}),
+            member.name,
         )
 
     @property
@@ -146,8 +149,9 @@ class World:
             press=Press(nonce or secrets.token_hex(8), intent, is_joining),
         )
 
-    def serve(self, member: Member, occasion: Occasion, come: str = "8:58", go: str = "11:34") ->
-    None:
+    def serve(
+        self, member: Member, occasion: Occasion, come: str = "8:58", go: str = "11:34"
+    ) -> None:
         """Let an enrolled member come and go."""
         with clock.at(local(come, occasion.occurs_on)):
             self.press(member, occasion, Intent.IN)
@@ -168,9 +172,7 @@ class World:
         self, occasion: Occasion, *marks: RowMark, by: Actor | None = None, at: str = "12:10"
     ) -> Confirmation:
         with clock.at(local(at, occasion.occurs_on)):
-            return confirm(
-                self.session, by or self.leader, occasion_id=occasion.id, marks=marks
-            )
+            return confirm(self.session, by or self.leader, occasion_id=occasion.id, marks=marks)
 
     # ---- what the book says
 

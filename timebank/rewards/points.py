@@ -221,7 +221,7 @@ def release(session: Session, actor: Actor, *, starts_on: date, rule: Rule) -> P
     session.add(row)
     audit.record(session, actor, "release_points_policy", f"points_policy:{row.version}")
     session.flush()
-    return _policy(row)
+    return read_policy(row)
 
 
 def policy_in_force(session: Session, community_id: UUID, on: date) -> Policy:
@@ -238,7 +238,7 @@ def policy_in_force(session: Session, community_id: UUID, on: date) -> Policy:
     ).one_or_none()
     if row is None:
         raise NoPolicy(on=on.isoformat())
-    return _policy(row)
+    return read_policy(row)
 
 
 def policies(session: Session, actor: Actor) -> list[Policy]:
@@ -252,14 +252,15 @@ def policies(session: Session, actor: Actor) -> list[Policy]:
         .order_by(PointsPolicy.version.desc())
         .limit(POLICIES_LISTED_MAX)
     )
-    return [_policy(row) for row in rows]
+    return [read_policy(row) for row in rows]
 
 
 def _versions(community_id: UUID) -> Select[PointsPolicy]:
     return select(PointsPolicy).where(PointsPolicy.community_id == community_id)
 
 
-def _policy(row: PointsPolicy) -> Policy:
+def read_policy(row: PointsPolicy) -> Policy:
+    """Return a stored version, read."""
     return Policy(row.version, row.starts_on, read_rule(row.rule), row.released_by)
 
 

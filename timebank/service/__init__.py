@@ -1,1 +1,25 @@
-"""Service days: occasions, sign-up, check-in, attendance."""
+"""Service days: from the plan of the 9th to the minutes in the book.
+
+Map of the area, in the order of the story:
+
+| module | holds |
+|---|---|
+| `models` | tables: site, series, occasion, slot, attendance, scan event |
+| `occasions` | sites, series, planning their occasions, single occasions, calling off |
+| `recurrence` | the RRULEs we plan by |
+| `signup` | signing up for a slot, withdrawing |
+| `arrivals` | opening a scanned venue code (a GET: it never writes), the code to show |
+| `decide` | what one scan does: a pure function, also for devices that were offline |
+| `venue` | the facts `decide` needs, read under the member's lock |
+| `checkin` | the button and the leader's scan: decide, write, record |
+| `answers` | the answer to a scan, as given and as stored |
+| `rows` | single rows: the leader's yes to a walk-in, a time written by hand |
+| `attendance` | confirming the list |
+| `posting` | what a row is worth, and its entry in the book |
+| `calendar`, `roster`, `record` | what pages read: what is on, the list of one occasion, one's own
+statement | | `timing` | the clock rules: windows, clipping, the daily cap |
+| `checks`, `errors` | what was typed, what is refused |
+
+Locks are taken in one order everywhere: occasion, then members by id, then slot. The points rule
+itself stands in `timebank.rewards.points`.
+"""

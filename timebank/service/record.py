@@ -1,0 +1,267 @@
+"""A member's own record: what the home page and the statements say.
+
+Words: a *line* is one entry of the member's account with the reason it was made; its *evidence* is
+the row behind it: scans, who confirmed, the version of the rule, actual and counted minutes.
+
+Invariant: a page is read in a fixed number of statements, however long the history.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from ledger import clock, reports
+from ledger.schema import TransactionKind
+from timebank.actors import Actor, Permission
+from timebank.people.models import Member
+from timebank.rewards.models import PointsPolicy
+from timebank.rewards.points import Reason, read_policy
+from timebank.service import checks
+from timebank.service.calendar import SlotLine, next_slot
+from timebank.service.errors import NotHere
+from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
+
+LINES_PER_PAGE: Final = 20
+
+
+class Book(StrEnum):
+    """Which of the member's two accounts."""
+
+    TIME = "time"
+    POINTS = "points"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The numbers a person comes for.
+
+    Args:
+        member: the reader.
+        service_minutes: all recorded service.
+        points: points that can be spent now.
+        month_count: services in the book this month.
+        month_minutes: their counted minutes.
+        next: where the reader is awaited next.
+    """
+
+    member: Member
+    service_minutes: int
+    points: int
+    month_count: int
+    month_minutes: int
+    next: SlotLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The attendance behind a line."""
+
+    row: Attendance
+    slot: Slot
+    occasion: Occasion
+    confirmed_by_name: str | None
+    in_by_name: str | None
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of the account.
+
+    Args:
+        transaction_id: the entry.
+        kind: what it records.
+        occurred_on: the community's day.
+        narration: title of the service, goods of the receipt, reason of a correction.
+        amount_minor: minutes or points, signed.
+        balance_minor: after the entry.
+        source: the row that caused it, `<table>:<id>`.
+        evidence: of a service; None for other entries.
+    """
+
+    transaction_id: UUID
+    kind: str
+    occurred_on: date
+    narration: str
+    amount_minor: int
+    balance_minor: int
+    source: str
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """A page of the passbook, newest line first."""
+
+    book: Book
+    opening_minor: int
+    closing_minor: int
+    lines: list[Line]
+    next_cursor: UUID | None
+
+    @property
+    def in_minor(self) -> int:
+        """Return what came in on this page."""
+        return sum(line.amount_minor for line in self.lines if line.amount_minor > 0)
+
+    @property
+    def out_minor(self) -> int:
+        """Return what went out on this page, as a positive number."""
+        return -sum(line.amount_minor for line in self.lines if line.amount_minor < 0)
+
+
+def home(session: Session, actor: Actor) -> Home:
+    """Return the numbers of the reader's home page.
+
+    Raises:
+        NotAllowed: `not_allowed`; NotHere: `not_found`, the actor is no member.
+    """
+    member = _self(session, actor)
+    accounts = (member.service_account_id, member.points_account_id)
+    held = reports.balances(session, actor.community_id, accounts)
+    count, minutes = _this_month(session, actor)
+    return Home(
+        member=member,
+        service_minutes=held[member.service_account_id].posted_minor,
+        points=held[member.points_account_id].available_minor,
+        month_count=count,
+        month_minutes=minutes,
+        next=next_slot(session, actor),
+    )
+
+
+def statement(
+    session: Session, actor: Actor, *, book: Book, before: UUID | None = None
+) -> StatementPage:
+    """Return one page of the reader's passbook with the evidence of every line.
+
+    Args:
+        session: any session.
+        actor: the member; nobody else's statement can be asked for.
+        book: time or points.
+        before: the cursor of the page with the newer lines; None is the newest page.
+
+    Raises:
+        NotAllowed: `not_allowed`; NotHere: `not_found`, the actor is no member.
+    """
+    member = _self(session, actor)
+    account_id = member.service_account_id if book is Book.TIME else member.points_account_id
+    page = reports.statement(
+        session, actor.community_id, account_id, limit=LINES_PER_PAGE, before=before
+    )
+    evidence = _evidence(session, actor, [line.transaction.source for line in page.lines])
+    lines = [
+        Line(
+            transaction_id=entry.id,
+            kind=entry.kind,
+            occurred_on=entry.occurred_on,
+            narration=entry.narration,
+            amount_minor=amount_minor,
+            balance_minor=balance_minor,
+            source=entry.source,
+            evidence=evidence.get(entry.source) if entry.kind == TransactionKind.SERVICE else None,
+        )
+        for entry, amount_minor, balance_minor in page.lines
+    ]
+    return StatementPage(book, page.opening_minor, page.closing_minor, lines, page.next_cursor)
+
+
+# ---------------------------------------------------------------- private
+
+
+def _self(session: Session, actor: Actor) -> Member:
+    actor.require(Permission.SEE_OWN_RECORD)
+    if actor.member_id is None:
+        raise NotHere(thing="member")
+    return checks.fetch(session, actor, Member, actor.member_id, "member")
+
+
+def _this_month(session: Session, actor: Actor) -> tuple[int, int]:
+    zone = checks.community_of(session, actor).time_zone
+    first = clock.today(zone).replace(day=1)
+    count, minutes = session.execute(
+        select(func.count(), func.coalesce(func.sum(Attendance.counted_minutes), 0))
+        .select_from(Attendance)
+        .join(
+            Occasion,
+            and_(
+                Occasion.community_id == Attendance.community_id,
+                Occasion.id == Attendance.occasion_id,
+            ),
+        )
+        .where(
+            Attendance.community_id == actor.community_id,
+            Attendance.member_id == actor.member_id,
+            Attendance.state == AttendanceState.POSTED,
+            Occasion.occurs_on >= first,
+        )
+    ).one()
+    return count, int(minutes or 0)
+
+
+def _evidence(session: Session, actor: Actor, sources: Collection[str]) -> dict[str, Evidence]:
+    """Return the attendances behind entries, by source, in one statement."""
+    prefix = "attendance:"
+    ids = [UUID(text.removeprefix(prefix)) for text in sources if text.startswith(prefix)]
+    if not ids:
+        return {}
+    confirmer, scanner = aliased(Member), aliased(Member)
+    found = session.execute(
+        select(Attendance, Slot, Occasion, confirmer.name, scanner.name, PointsPolicy)
+        .join(
+            Slot,
+            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
+        )
+        .join(
+            Occasion,
+            and_(
+                Occasion.community_id == Attendance.community_id,
+                Occasion.id == Attendance.occasion_id,
+            ),
+        )
+        .outerjoin(
+            confirmer,
+            and_(
+                confirmer.community_id == Attendance.community_id,
+                confirmer.id == Attendance.confirmed_by_id,
+            ),
+        )
+        .outerjoin(
+            scanner,
+            and_(
+                scanner.community_id == Attendance.community_id,
+                scanner.id == Attendance.in_by_id,
+            ),
+        )
+        .outerjoin(
+            PointsPolicy,
+            and_(
+                PointsPolicy.community_id == Attendance.community_id,
+                PointsPolicy.version == Attendance.policy_version,
+            ),
+        )
+        .where(Attendance.community_id == actor.community_id, Attendance.id.in_(ids))
+    )
+    return {f"{prefix}{line[0].id}": _explained(*line) for line in found}
+
+
+def _explained(  # the columns of one joined row
+    row: Attendance,
+    slot: Slot,
+    occasion: Occasion,
+    confirmed_by_name: str | None,
+    in_by_name: str | None,
+    policy: PointsPolicy | None,
+) -> Evidence:
+    reason = None
+    if policy is not None and row.provenance is not None:
+        reason = read_policy(policy).explain(
+            occasion.category, row.provenance, row.counted_minutes or 0, row.points or 0
+        )
+    return Evidence(row, slot, occasion, confirmed_by_name, in_by_name, reason)

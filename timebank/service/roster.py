@@ -1,0 +1,195 @@
+"""The list of one occasion as the leader's screen shows it: headcount, rows, searching people.
+
+Everything here reads, in a fixed number of statements.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from timebank.actors import Actor, Permission
+from timebank.people.models import Member, MemberCard, MemberStatus
+from timebank.service import timing
+from timebank.service.attendance import OPEN_STATES, proposed_out
+from timebank.service.calendar import PRESENT_STATES, OccasionLine, occasion_line
+from timebank.service.models import Attendance, AttendanceState, Slot
+
+FOUND_MAX: Final = 10
+CARD_DIGITS_SHOWN: Final = 4
+SEARCH_LENGTH_MAX: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """One person on the list.
+
+    Args:
+        row: the attendance.
+        slot: its slot.
+        member: the person.
+        card_tail: last four digits of the card in force; empty without one.
+        is_own: the reader's own row.
+        proposed_minutes: what would count if confirmed as it stands; None before a check-in.
+    """
+
+    row: Attendance
+    slot: Slot
+    member: Member
+    card_tail: str
+    is_own: bool
+    proposed_minutes: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the row still waits for a decision."""
+        return self.row.state in OPEN_STATES
+
+    @property
+    def is_present(self) -> bool:
+        """Tell whether the person has come."""
+        return self.row.state in PRESENT_STATES
+
+    @property
+    def lacks_check_out(self) -> bool:
+        """Tell whether the planned end stands in for a check-out."""
+        return self.row.is_out_missing or (
+            self.row.state is AttendanceState.IN and clock.now() >= self.slot.ends_at
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The whole list: who is still missing first, then who waits, then who came."""
+
+    line: OccasionLine
+    rows: list[RosterRow]
+    slots: list[Slot]
+
+    @property
+    def open_rows(self) -> list[RosterRow]:
+        """Return the rows that wait for a decision."""
+        return [row for row in self.rows if row.is_open]
+
+    @property
+    def settled_rows(self) -> list[RosterRow]:
+        """Return the rows that are settled."""
+        return [row for row in self.rows if not row.is_open]
+
+
+def roster(session: Session, actor: Actor, occasion_id: UUID, *, search: str = "") -> Roster:
+    """Return the list of an occasion.
+
+    Args:
+        session: any session.
+        actor: who runs occasions.
+        occasion_id: the occasion.
+        search: part of a name, or the last digits of a card; empty for everybody.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`.
+    """
+    line = occasion_line(session, actor, occasion_id)
+    slots = session.scalars(
+        select(Slot)
+        .where(Slot.community_id == actor.community_id, Slot.occasion_id == occasion_id)
+        .order_by(Slot.starts_at)
+    ).all()
+    found = session.execute(
+        select(Attendance, Slot, Member, MemberCard.digits)
+        .join(
+            Slot,
+            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
+        )
+        .join(
+            Member,
+            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
+        )
+        .outerjoin(
+            MemberCard,
+            and_(
+                MemberCard.community_id == Member.community_id,
+                MemberCard.member_id == Member.id,
+                MemberCard.revoked_at.is_(None),
+            ),
+        )
+        .where(
+            Attendance.community_id == actor.community_id,
+            Attendance.occasion_id == occasion_id,
+            Attendance.state != AttendanceState.WITHDRAWN,
+        )
+        .order_by(Member.number)
+    )
+    rows = [_row(actor, *each) for each in found]
+    wanted = search.strip()[:SEARCH_LENGTH_MAX]
+    shown = [row for row in rows if wanted in row.member.name or row.card_tail.endswith(wanted)]
+    return Roster(line, sorted(shown if wanted else rows, key=_rank), list(slots))
+
+
+def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: str) -> list[Member]:
+    """Return active members who are not on the list, by name or number, at most ten.
+
+    Args:
+        session: any session.
+        actor: who runs occasions.
+        occasion_id: whose list.
+        search: part of a name, or a volunteer number such as V0012; blank finds nobody.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    wanted = search.strip()[:SEARCH_LENGTH_MAX]
+    if not wanted:
+        return []
+    listed = select(Attendance.member_id).where(
+        Attendance.community_id == actor.community_id,
+        Attendance.occasion_id == occasion_id,
+        Attendance.state != AttendanceState.WITHDRAWN,
+    )
+    digits = wanted.upper().removeprefix("V")
+    by_number = Member.number == int(digits) if digits.isascii() and digits.isdigit() else None
+    by_name = Member.name.contains(wanted, autoescape=True)
+    return list(
+        session.scalars(
+            select(Member)
+            .where(
+                Member.community_id == actor.community_id,
+                Member.status == MemberStatus.ACTIVE,
+                or_(by_name, by_number) if by_number is not None else by_name,
+                Member.id.not_in(listed),
+            )
+            .order_by(func.length(Member.name), Member.number)
+            .limit(FOUND_MAX)
+        )
+    )
+
+
+def _row(
+    actor: Actor, row: Attendance, slot: Slot, member: Member, digits: str | None
+) -> RosterRow:
+    minutes = None
+    if row.counted_minutes is not None:
+        minutes = row.counted_minutes
+    elif row.in_at is not None:
+        out_at = proposed_out(row, slot)
+        minutes = timing.minutes_in_slot(row.in_at, out_at, slot.starts_at, slot.ends_at)
+    return RosterRow(
+        row=row,
+        slot=slot,
+        member=member,
+        card_tail=digits[-CARD_DIGITS_SHOWN:] if digits else "",
+        is_own=member.id == actor.member_id,
+        proposed_minutes=minutes,
+    )
+
+
+def _rank(row: RosterRow) -> tuple[int, float, int]:
+    """Order: not here yet, then waiting for a yes, then newest arrivals, then the settled."""
+    if row.row.state is AttendanceState.ENROLLED:
+        return 0, 0.0, row.member.number
+    if row.row.needs_lead and row.is_open:
+        return 1, 0.0, row.member.number
+    arrived = row.row.in_at.timestamp() if row.row.in_at else 0.0
+    return (2 if row.is_open else 3), -arrived, row.member.number
