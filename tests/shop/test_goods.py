@@ -1,5 +1,6 @@
 """Goods: numbers, texts, who prices, what stands on the shelf."""
 
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -105,13 +106,20 @@ def test_the_maker_never_sets_the_price(session: Session, world: World) -> None:
 )
 def test_a_price_has_bounds(session: Session, world: World, price: int, is_good: bool) -> None:
     item = make_item(session, world, price=None)
-    arguments = {"item_number": item.number, "price_points": price, "basis": ValueBasis.VOUCHER}
+    setting = partial(
+        set_price,
+        session,
+        world.pricer,
+        item_number=item.number,
+        price_points=price,
+        basis=ValueBasis.VOUCHER,
+    )
 
     if is_good:
-        assert set_price(session, world.pricer, **arguments).price_points == price
+        assert setting().price_points == price
     else:
         with pytest.raises(errors.PriceInvalid) as caught:
-            set_price(session, world.pricer, **arguments)
+            setting()
         assert caught.value.details == {"price_points_max": PRICE_POINTS_MAX}
 
 
@@ -153,7 +161,8 @@ def test_the_window_shows_what_can_be_redeemed_now(session: Session, world: Worl
     cup = make_item(session, world, pieces=2)
     make_item(session, world, name="没标价", price=None)
     make_item(session, world, name="卖完了", pieces=0)
-    make_item(make_world(session, code="A") and session, world, name="围巾", pieces=1)
+    make_item(session, world, name="围巾", pieces=1)
+    make_item(session, make_world(session, code="A"), name="别处的")
 
     shown = shop_window(session, world.actor(world.alice))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -44,7 +45,7 @@ from timebank.shop.receipts import Receipt
 from timebank.shop.till import Sale, redeem
 
 
-def sale_of(world: World, *lines: tuple[int, int], **changes: object) -> Sale:
+def sale_of(world: World, *lines: tuple[int, int], **changes: Any) -> Sale:
     sale = Sale(holder=world.alice_card, lines=tuple(Line(*line) for line in lines), nonce=fresh())
     return replace(sale, **changes)
 

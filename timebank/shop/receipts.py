@@ -16,13 +16,16 @@ from sqlalchemy.orm import Session
 from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
+from timebank.people.names import masked_name
 from timebank.shop.days import day_end, day_start
-from timebank.shop.errors import ReceiptNotFound
+from timebank.shop.errors import CodeNotUnderstood, ReceiptNotFound
 from timebank.shop.models import Redemption, RedemptionLine, Refund
 
 LAST_PURCHASES_COUNT = 3
 DAY_RECEIPTS_MAX = 500
 NUMBER_MAX = 10**8
+TYPED_DIGITS_MAX = 9
+SHOWN_TEXT_LENGTH_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Receipt:
         return codes.receipt_digits(self.redemption.receipt_number)
 
     @property
+    def masked_name(self) -> str:
+        """Return the member's name as printed: a lost receipt tells nobody who bought."""
+        return masked_name(self.member.name)
+
+    @property
     def piece_count(self) -> int:
         """Return how many pieces went over the counter."""
         return sum(line.quantity for line in self.lines)
@@ -61,6 +69,24 @@ def read_receipt(session: Session, actor: Actor, *, receipt_number: int) -> Rece
     if not found:
         raise ReceiptNotFound(receipt=receipt_number)
     return found[0]
+
+
+def read_scanned_receipt(session: Session, actor: Actor, *, text: str) -> Receipt:
+    """Return the receipt behind a scanned barcode or a typed number.
+
+    Raises:
+        CodeNotUnderstood: unknown_code, neither of the two.
+        ReceiptNotFound: receipt_not_found.
+    """
+    scan = codes.read_scan(text)
+    typed = scan.value.lstrip("0")
+    if scan.kind is codes.ScanKind.RECEIPT:
+        number = codes.label_number(scan.value)
+    elif typed.isdigit() and len(typed) < TYPED_DIGITS_MAX:
+        number = int(typed)
+    else:
+        raise CodeNotUnderstood(text=text.strip()[:SHOWN_TEXT_LENGTH_MAX])
+    return read_receipt(session, actor, receipt_number=number)
 
 
 def read_receipts_of_day(

@@ -1,0 +1,277 @@
+"""Goods: the public page behind a label, the volunteer's shop window, and the shop's own pages.
+
+The shop's own pages (list, intake, price, labels) are shared by clerks and social workers; only the
+price asks for a permission of its own.
+"""
+
+import re
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from timebank.actors import Permission
+from timebank.codes import goods_digits
+from timebank.errors import Refusal
+from timebank.shop.errors import ItemNotFound
+from timebank.shop.goods import add_item, edit_item, set_price
+from timebank.shop.intake import receive
+from timebank.shop.models import IntakeChoice, ValueBasis
+from timebank.shop.photos import read_photo
+from timebank.shop.stock import ShelfEntry, read_entry, read_public_entry, read_shelf, shop_window
+from web.auth import allow, current_actor, current_standing, public
+from web.forms import Form
+from web.i18n import N_, _
+from web.menu import Entry, Place
+from web.pages.basket import new_nonce
+from web.pages.goods_forms import (
+    BASES,
+    BASIS_WORDS,
+    CHOICE_WORDS,
+    EditForm,
+    IntakeForm,
+    NewForm,
+    PriceForm,
+    details,
+    intake,
+    sent_photo,
+)
+from web.qr import code128_svg, qr_svg
+from web.session import begin, reading, settings
+
+YEAR_SECONDS: Final = 365 * 24 * 3600
+LABELS_DEFAULT: Final = 24
+LABELS_MAX: Final = 96
+GOODS_CODE: Final = re.compile(r"([A-Za-z0-9]{1,4})-0*([0-9]{1,8})")
+
+blueprint = Blueprint("goods", __name__)
+
+MENU = (
+    Entry("goods.window", N_("Shop"), "shop", Permission.SEE_OWN_RECORD, Place.PHONE, 30),
+    Entry("goods.shelf", N_("Goods"), "bag", Permission.HANDLE_GOODS, Place.DESK, 30),
+)
+
+
+# ---------------------------------------------------------------- for everybody
+
+
+@blueprint.get("/G/<code>")
+@public
+def label_page(code: str) -> str:
+    """Show what stands behind a goods label: story, price, available or not."""
+    parts = GOODS_CODE.fullmatch(code)
+    if parts is None:
+        raise ItemNotFound(item_number=code[:20])
+    with reading() as book:
+        entry, community = read_public_entry(
+            book, community_code=parts[1], item_number=int(parts[2])
+        )
+    g.time_zone = community.time_zone
+    return render_template("goods/public.html", entry=entry, community=community)
+
+
+@blueprint.get("/photos/<uuid:photo_id>")
+@public
+def photo(photo_id: UUID) -> Response:
+    """Serve a photo of goods; it never changes, so a phone fetches it once."""
+    with reading() as book:
+        found = read_photo(book, photo_id=photo_id)
+    response = make_response(found.content)
+    response.content_type = found.media_type
+    response.set_etag(found.id.hex)
+    response.cache_control.public = True
+    response.cache_control.immutable = True
+    response.cache_control.max_age = YEAR_SECONDS
+    return response.make_conditional(request)
+
+
+# ---------------------------------------------------------------- for volunteers
+
+
+@blueprint.get("/me/shop")
+@allow(Permission.SEE_OWN_RECORD)
+def window() -> str:
+    """Show what can be redeemed now."""
+    with reading() as book:
+        entries = shop_window(book, current_actor())
+    return render_template("goods/window.html", entries=entries)
+
+
+@blueprint.get("/me/shop/<int:number>")
+@allow(Permission.SEE_OWN_RECORD)
+def window_item(number: int) -> str:
+    """Show one kind of goods with its story."""
+    with reading() as book:
+        entry = read_entry(book, current_actor(), item_number=number)
+    return render_template("goods/window_item.html", entry=entry)
+
+
+# ---------------------------------------------------------------- for the shop
+
+
+@blueprint.get("/till/goods/")
+@allow(Permission.HANDLE_GOODS)
+def shelf() -> str:
+    """List all goods, those without a price first."""
+    with reading() as book:
+        entries = read_shelf(book, current_actor())
+    return render_template("goods/shelf.html", entries=entries, basis_words=BASIS_WORDS)
+
+
+@blueprint.get("/till/goods/new")
+@allow(Permission.HANDLE_GOODS)
+def new() -> str:
+    """Show the form for new goods."""
+    return render_template("goods/new.html", form=Form(NewForm, {"nonce": new_nonce()}))
+
+
+@blueprint.post("/till/goods/new")
+@allow(Permission.HANDLE_GOODS)
+def add() -> Response:
+    """Add goods with their photo and the pieces that came along."""
+    form, actor = Form.read(NewForm), current_actor()
+    if form.is_valid:
+        try:
+            with begin() as book:
+                told = details(form.data, sent_photo(book, actor))
+                item = add_item(book, actor, details=told, nonce=form.data["nonce"])
+                if "pieces" in form.data:
+                    receive(book, actor, intake=intake(item.number, form.data))
+        except Refusal as refusal:
+            form.refuse(refusal, _field_of(refusal))
+    if not form.is_valid:
+        return make_response(render_template("goods/new.html", form=form), form.status)
+    flash(_("%(name)s is number %(number)s.", name=item.name, number=item.number), "ok")
+    return redirect(url_for("goods.item", number=item.number))
+
+
+@blueprint.get("/till/goods/<int:number>")
+@allow(Permission.HANDLE_GOODS)
+def item(number: int) -> str:
+    """Show one kind of goods to the shop: pieces, price, texts."""
+    with reading() as book:
+        entry = read_entry(book, current_actor(), item_number=number)
+    return _item_page(entry)
+
+
+@blueprint.post("/till/goods/<int:number>")
+@allow(Permission.HANDLE_GOODS)
+def edit(number: int) -> Response:
+    """Change what is told about goods."""
+    form, actor = Form.read(EditForm), current_actor()
+    if form.is_valid:
+        try:
+            with begin() as book:
+                told = details(form.data, sent_photo(book, actor))
+                edit_item(book, actor, item_number=number, details=told)
+        except Refusal as refusal:
+            form.refuse(refusal, _field_of(refusal))
+    return _after(number, form, "edit", _("Saved."))
+
+
+@blueprint.post("/till/goods/<int:number>/pieces")
+@allow(Permission.HANDLE_GOODS)
+def take_in(number: int) -> Response:
+    """Put pieces on the shelf."""
+    form = Form.read(IntakeForm)
+    if form.is_valid:
+        try:
+            with begin() as book:
+                receive(book, current_actor(), intake=intake(number, form.data))
+        except Refusal as refusal:
+            form.refuse(refusal)
+    return _after(number, form, "intake", _("The pieces stand on the shelf."))
+
+
+@blueprint.post("/till/goods/<int:number>/price")
+@allow(Permission.PRICE_GOODS)
+def price(number: int) -> Response:
+    """Set the price."""
+    form = Form.read(PriceForm)
+    if form.is_valid:
+        try:
+            with begin() as book:
+                set_price(
+                    book,
+                    current_actor(),
+                    item_number=number,
+                    price_points=form.data["price"],
+                    basis=ValueBasis(form.data["basis"]),
+                )
+        except Refusal as refusal:
+            form.refuse(refusal, "price")
+    return _after(number, form, "price", _("The price is set."))
+
+
+@blueprint.get("/till/goods/<int:number>/labels")
+@allow(Permission.HANDLE_GOODS)
+def labels(number: int) -> str:
+    """Show a sheet of labels for one kind of goods."""
+    asked = request.args.get("count", "")
+    count = int(asked) if re.fullmatch("[0-9]{1,4}", asked) else LABELS_DEFAULT
+    with reading() as book:
+        entry = read_entry(book, current_actor(), item_number=number)
+    community = current_standing().community
+    digits = goods_digits(number)
+    address = f"{settings().base_url}/G/{community.code}-{number}".upper()
+    return render_template(
+        "goods/labels.html",
+        entry=entry,
+        count=min(max(count, 1), LABELS_MAX),
+        count_max=LABELS_MAX,
+        digits=digits,
+        host=settings().base_url.partition("://")[2],
+        barcode=code128_svg(digits, label=_("Barcode %(digits)s", digits=digits)),
+        qr=qr_svg(address, label=_("QR code of %(name)s", name=entry.item.name)),
+    )
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def _item_page(entry: ShelfEntry, name: str = "", sent: Form | None = None) -> str:
+    """Return the page of one kind of goods; the form that was sent keeps what was typed."""
+    told = entry.item
+    forms = {
+        "edit": Form(
+            EditForm,
+            {
+                "name": told.name,
+                "category": told.category,
+                "maker_name": told.maker_name,
+                "story": told.story,
+            },
+        ),
+        "intake": Form(IntakeForm, {"nonce": new_nonce(), "choice": IntakeChoice.DONATE}),
+        "price": Form(PriceForm, {"price": told.price_points, "basis": told.value_basis.value}),
+    }
+    if sent is not None:
+        forms[name] = sent
+    return render_template(
+        "goods/item.html",
+        entry=entry,
+        forms=forms,
+        digits=goods_digits(told.number),
+        basis_words=BASIS_WORDS,
+        bases=BASES,
+        choice_words=CHOICE_WORDS,
+        may_price=current_actor().may(Permission.PRICE_GOODS),
+    )
+
+
+def _after(number: int, form: Form, name: str, message: str) -> Response:
+    """Lead back to the goods with a sentence, or show what is to be corrected."""
+    if form.is_valid:
+        flash(message, "ok")
+        return redirect(url_for("goods.item", number=number))
+    with reading() as book:
+        entry = read_entry(book, current_actor(), item_number=number)
+    return make_response(_item_page(entry, name, form), form.status)
+
+
+def _field_of(refusal: Refusal) -> str:
+    """Return the field that a refusal speaks of."""
+    if refusal.code.startswith("photo"):
+        return "photo"
+    return "maker_number" if refusal.code == "member_not_found" else ""
