@@ -17,7 +17,7 @@ from timebank.rewards import points, stars
 
 FOUNDED_AT = datetime(2026, 1, 1, 1, 0, tzinfo=UTC)
 """Nine in the morning in Shanghai."""
-PASSWORD = "银杏树下的长椅"
+PASSWORD = "银杏树下的长椅上"
 FIRST_PHONE = 13800000000
 
 _phones = count(FIRST_PHONE)

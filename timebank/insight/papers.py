@@ -113,7 +113,6 @@ def donations(session: Session, community_id: UUID) -> Iterator[Paper]:
 
 def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
     """Give every redemption: points from the member to the shop, pieces from the shelf out."""
-    shop_id = chart.shop_redeemed_id(session, community_id)
     query = (
         sa.select(
             Redemption,
@@ -123,32 +122,42 @@ def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
             Item.out_account_id,
         )
         .join_from(Redemption, Member, Member.id == Redemption.member_id)
-        .join(RedemptionLine, RedemptionLine.redemption_id == Redemption.id)
-        .join(Item, Item.id == RedemptionLine.item_id)
-        .where(
-            Redemption.community_id == community_id,
-            Member.community_id == community_id,
-            RedemptionLine.community_id == community_id,
-            Item.community_id == community_id,
+        .outerjoin(
+            RedemptionLine,
+            sa.and_(
+                RedemptionLine.community_id == Redemption.community_id,
+                RedemptionLine.redemption_id == Redemption.id,
+            ),
         )
+        .outerjoin(
+            Item,
+            sa.and_(Item.community_id == Member.community_id, Item.id == RedemptionLine.item_id),
+        )
+        .where(Redemption.community_id == community_id, Member.community_id == community_id)
         .order_by(Redemption.id, RedemptionLine.line_no)
     )
-    for redemption, rows in groupby(_stream(session, query), key=lambda row: row[0]):
-        lines = list(rows)
-        legs: Counter[UUID] = Counter()
-        for _, points_id, line, stock_id, out_id in lines:
+    shop_id = chart.shop_redeemed_id(session, community_id)
+    for _, rows in groupby(_stream(session, query), key=lambda row: row[0].id):
+        yield _redemption(list(rows), shop_id)
+
+
+def _redemption(rows: list[Any], shop_id: UUID) -> Paper:
+    """Fold a redemption's rows, one per line, into its paper."""
+    redemption = rows[0][0]
+    legs: Counter[UUID] = Counter()
+    for _, points_id, line, stock_id, out_id in rows:
+        if line is not None:
             legs.update({stock_id: -line.quantity, out_id: line.quantity})
             legs.update({points_id: -line.sum_points, shop_id: line.sum_points})
-        total_points = sum(line.sum_points for _, _, line, _, _ in lines)
-        is_summed = total_points == redemption.total_points
-        yield Paper(
-            source=f"redemption:{redemption.id}",
-            transaction_id=redemption.transaction_id,
-            legs=_without_zeros(legs),
-            problems=()
-            if is_summed
-            else (f"its lines sum to {total_points}, its total says {redemption.total_points}",),
-        )
+    total_points = legs[shop_id]
+    is_summed = total_points == redemption.total_points
+    off = f"its lines sum to {total_points} points, its total says {redemption.total_points}"
+    return Paper(
+        source=f"redemption:{redemption.id}",
+        transaction_id=redemption.transaction_id,
+        legs=_without_zeros(legs),
+        problems=() if is_summed else (off,),
+    )
 
 
 def _attendance_problems(

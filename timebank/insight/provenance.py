@@ -173,7 +173,7 @@ def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fin
             yield Finding(
                 "certificate_changed",
                 f"certificate:{certificate.id}",
-                f"{certificate.printed_number}: the content is not the one that was printed",
+                f"{certificate.year} no. {certificate.number}: its content is not what was printed",
             )
     for year in sorted(registers.keys() | numbers.keys()):
         yield from _gaps(f"certificates of {year}", numbers[year], registers.get(year, 0))

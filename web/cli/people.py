@@ -1,6 +1,7 @@
 """Commands about communities and people: what the operator does before anybody can sign in."""
 
 import re
+import sys
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -30,7 +31,21 @@ def _checked_zone(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
-password_option: Final = click.password_option(help="Asked for when left out, and not shown.")
+def _asked_password(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Ask a person twice without showing it; take one line from a script."""
+    if value is not None:
+        return value
+    if sys.stdin.isatty():
+        asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return asked
+    return sys.stdin.readline().rstrip("\n")
+
+
+password_option: Final = click.option(
+    "--password",
+    callback=_asked_password,
+    help="Asked for when left out, without showing it; a script hands it over as a line of input.",
+)
 
 
 @click.group()

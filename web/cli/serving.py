@@ -1,7 +1,6 @@
 """Commands that start things: serve the pages, load the demo world."""
 
 import socket
-from importlib import import_module
 from typing import Final
 
 import click
@@ -12,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from migrations import run as migrations
+from timebank.demo import load as demo_world
 from timebank.people import organisations
+from timebank.people.sign_in import find_person
 from timebank.settings import Settings
 from web.cli.book import OpenBook, open_book, require_current
 
@@ -77,8 +78,6 @@ def _load_if_empty(book: OpenBook) -> bool:
     with book.database.reading() as session:
         if organisations.list_communities(session):
             return False
-    # Imported here: only the first start needs the demo world, and the second must be quick.
-    world = import_module("timebank.demo.load")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -87,7 +86,7 @@ def _load_if_empty(book: OpenBook) -> bool:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("Demo world", total=None)
-        world.load(
+        demo_world.load(
             book.database,
             book.keys,
             lambda done, total: bar.update(task, completed=done, total=total),
@@ -96,7 +95,20 @@ def _load_if_empty(book: OpenBook) -> bool:
 
 
 def _announce(book: OpenBook) -> None:
-    click.echo(f"timebank serves {book.settings.base_url}")
+    """Print the address, and the demo sign-ins while they still open a door."""
+    click.echo(f"timebank: {book.settings.base_url}")
+    for sign_in in _open_sign_ins(book):
+        click.echo(f"  {sign_in.phone}  {sign_in.password}  {sign_in.role}")
+
+
+def _open_sign_ins(book: OpenBook) -> list[demo_world.SignIn]:
+    """Return the demo sign-ins whose password is still the demo's."""
+    with book.database.reading() as session:
+        return [
+            each
+            for each in demo_world.sign_ins()
+            if find_person(session, phone=each.phone, password=each.password) is not None
+        ]
 
 
 def _serve(settings: Settings) -> None:

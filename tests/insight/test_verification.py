@@ -1,0 +1,151 @@
+"""What verify says of a whole book, and of one that somebody changed behind our back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.database import Database
+from ledger.journal import Draft, Leg, post
+from tests.insight.story import Story
+from timebank import chart
+from timebank.errors import NotAllowed
+from timebank.insight.verification import Verification, verify, verify_book
+from timebank.service.models import Attendance
+
+GUARDS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+
+
+def _verified(database: Database) -> Verification:
+    with database.reading() as session:
+        return verify(session)
+
+
+def _codes(database: Database) -> set[str]:
+    return {finding.code for book in _verified(database).books for finding in book.findings}
+
+
+@contextmanager
+def _unguarded(database: Database) -> Iterator[sa.Connection]:
+    """Give a connection on which no trigger and no deferred key refuses anything."""
+    with database.engine.connect() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for (name,) in connection.exec_driver_sql(GUARDS).all():
+                connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        else:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        yield connection
+        connection.commit()
+        connection.invalidate()
+
+
+def _award(session: Session, story: Story, *, source: str) -> None:
+    """Post ten points to Dora, in a book that stays balanced."""
+    community_id = story.world.community.community_id
+    legs = (
+        Leg(chart.points_issuance_id(session, community_id), -10),
+        Leg(story.world.dora.points_account_id, 10),
+    )
+    draft = Draft("service", legs, date(2026, 11, 20), "award", "system:test", source, "")
+    post(session, community_id, draft)
+
+
+def test_a_whole_book_has_no_findings(story: Story, database: Database) -> None:
+    found = _verified(database)
+
+    assert found.finding_count == 0, found
+    assert [(book.community_code, book.transaction_count) for book in found.books] == [("D", 7)]
+
+
+def test_points_without_an_attendance_are_named(story: Story, database: Database) -> None:
+    with database.begin() as session:
+        _award(session, story, source="attendance:none")
+
+    (book,) = _verified(database).books
+    assert {finding.code for finding in book.findings} == {"without_paper"}
+    assert "service moves -10 on Issuance:Points" in book.findings[0].message
+
+
+def test_points_that_borrow_an_attendance_are_named(story: Story, database: Database) -> None:
+    with database.begin() as session:
+        attendance_id = session.scalars(sa.select(Attendance.id)).first()
+        _award(session, story, source=f"attendance:{attendance_id}")
+
+    assert _codes(database) == {"without_paper"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (
+            "UPDATE ledger_posting SET amount_minor = amount_minor * 2 WHERE leg_no = 0",
+            "unbalanced",
+        ),
+        ("DELETE FROM ledger_posting WHERE leg_no = 0", "legs_missing"),
+        ("UPDATE ledger_transaction SET narration = 'x'", "content_changed"),
+        ("UPDATE ledger_balance SET posted_in = posted_in + 1", "balance_differs"),
+        ("UPDATE attendance SET points = points + 1 WHERE points > 0", "paper_differs"),
+        ("UPDATE attendance SET counted_minutes = counted_minutes - 1", "paper_differs"),
+        ("UPDATE attendance SET confirmed_at = NULL", "paper_differs"),
+        ("UPDATE donation SET piece_count = 2 WHERE points = 0", "paper_differs"),
+        ("UPDATE redemption SET total_points = total_points + 1", "paper_differs"),
+        ("UPDATE redemption_line SET quantity = 2, sum_points = 2", "pieces_differ"),
+        ("DELETE FROM refund", "pieces_differ"),
+        ("UPDATE refund SET transaction_id = id", "refund_differs"),
+        ("DELETE FROM redemption_line", "paper_differs"),
+        ("DELETE FROM certificate WHERE number = 1", "number_missing"),
+        ("UPDATE certificate_register SET last_number = 9", "number_missing"),
+        ("UPDATE certificate_register SET last_number = 1", "number_beyond"),
+        ("UPDATE community SET last_receipt_number = 3", "number_missing"),
+        ("UPDATE certificate SET content = '{}'", "certificate_changed"),
+    ],
+)
+def test_damage_is_named(
+    story: Story, database: Database, owner_database: Database, damage: str, code: str
+) -> None:
+    with _unguarded(owner_database) as connection:
+        assert connection.exec_driver_sql(damage).rowcount > 0
+
+    assert code in _codes(database)
+
+
+def test_a_dropped_guard_is_named(
+    story: Story, database: Database, owner_database: Database
+) -> None:
+    with owner_database.engine.begin() as connection:
+        if database.is_sqlite:
+            name = connection.exec_driver_sql(GUARDS + " AND tbl_name = 'ledger_posting'").scalar()
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        else:
+            connection.exec_driver_sql("ALTER TABLE ledger_posting DISABLE TRIGGER ALL")
+
+    assert _verified(database).database_findings != ()
+
+
+def test_a_book_of_nobody_is_named(
+    story: Story, database: Database, owner_database: Database
+) -> None:
+    with _unguarded(owner_database) as connection:
+        connection.exec_driver_sql("DELETE FROM community")
+
+    found = _verified(database)
+    assert found.books == ()
+    assert [finding.code for finding in found.database_findings if "book" in finding.code] == [
+        "book_of_nobody"
+    ]
+
+
+def test_only_those_who_read_the_books_verify_one(story: Story, database: Database) -> None:
+    with database.reading() as session:
+        report = verify_book(session, story.auditor)
+        with pytest.raises(NotAllowed):
+            verify_book(session, story.world.actor(story.world.charlie))
+
+    assert report.findings == ()

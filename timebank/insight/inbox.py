@@ -1,0 +1,161 @@
+"""The desk's inbox: what waits for somebody, counted.
+
+Words: an *entry* is one kind of work with its count and its most pressing example; *overdue* entries should have been done already.
+
+Invariant: a constant number of statements, however much waits.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.schema import BalanceRow
+from timebank.actors import Actor, Permission
+from timebank.insight.self_checks import SelfCheck, last_check
+from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus
+from timebank.shop.models import Item
+
+LOW_STOCK_MAX: Final = 2
+"""From this many pieces down a kind of goods is nearly gone."""
+WAITING_STATES: Final = (AttendanceState.IN, AttendanceState.OUT)
+COMING_STATES: Final = (AttendanceState.ENROLLED, *WAITING_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class OccasionsWaiting:
+    """Occasions that wait for a leader: how many, and the one that waits longest."""
+
+    count: int
+    people_count: int
+    first_id: UUID | None
+    first_title: str
+    first_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsWaiting:
+    """Goods that wait for the shop: how many kinds, and one of them."""
+
+    count: int
+    first_name: str
+    first_pieces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Everything that waits."""
+
+    unconfirmed: OccasionsWaiting
+    walk_ins: OccasionsWaiting
+    unpriced: GoodsWaiting
+    low_stock: GoodsWaiting
+    last_check: SelfCheck | None
+
+    @property
+    def count(self) -> int:
+        """How many things wait in all."""
+        return (
+            self.unconfirmed.count
+            + self.walk_ins.people_count
+            + self.unpriced.count
+            + self.low_stock.count
+        )
+
+
+def read_inbox(session: Session, actor: Actor) -> Inbox:
+    """Return what waits in the actor's community.
+
+    Args:
+        session: a reading session.
+        actor: needs `read_books`.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+    """
+    actor.require(Permission.READ_BOOKS)
+    is_over = Occasion.ends_at < clock.now()
+    return Inbox(
+        unconfirmed=_occasions(
+            session, actor, sa.and_(is_over, Attendance.state.in_(WAITING_STATES))
+        ),
+        walk_ins=_occasions(
+            session,
+            actor,
+            sa.and_(Attendance.needs_lead, Attendance.state.in_(COMING_STATES)),
+        ),
+        unpriced=_goods(session, actor, Item.price_points.is_(None), least_first=False),
+        low_stock=_goods(
+            session,
+            actor,
+            sa.and_(Item.price_points.is_not(None), _pieces() <= LOW_STOCK_MAX),
+            least_first=True,
+        ),
+        last_check=last_check(session, actor.community_id),
+    )
+
+
+def _occasions(
+    session: Session, actor: Actor, condition: sa.ColumnElement[bool]
+) -> OccasionsWaiting:
+    rows = (
+        sa.select(
+            Occasion.id,
+            Occasion.title,
+            Occasion.occurs_on,
+            sa.func.count().label("people"),
+            sa.func.count().over().label("occasions"),
+            sa.func.sum(sa.func.count()).over().label("all_people"),
+        )
+        .join(
+            Attendance,
+            sa.and_(
+                Attendance.community_id == Occasion.community_id,
+                Attendance.occasion_id == Occasion.id,
+            ),
+        )
+        .where(
+            Occasion.community_id == actor.community_id,
+            Occasion.status != OccasionStatus.CANCELLED,
+            condition,
+        )
+        .group_by(Occasion.id, Occasion.title, Occasion.occurs_on, Occasion.ends_at)
+        .order_by(Occasion.ends_at, Occasion.id)
+        .limit(1)
+    )
+    found = session.execute(rows).first()
+    if found is None:
+        return OccasionsWaiting(0, 0, None, "", None)
+    return OccasionsWaiting(
+        found.occasions, int(found.all_people), found.id, found.title, found.occurs_on
+    )
+
+
+def _pieces() -> sa.ColumnElement[int]:
+    """Return the pieces on the shelf, promised ones not counted."""
+    return BalanceRow.posted_in - BalanceRow.posted_out - BalanceRow.pending_out
+
+
+def _goods(
+    session: Session, actor: Actor, condition: sa.ColumnElement[bool], *, least_first: bool
+) -> GoodsWaiting:
+    """Return goods that are on the shelf and fulfil the condition."""
+    rows = (
+        sa.select(Item.name, _pieces().label("pieces"), sa.func.count().over().label("kinds"))
+        .join(
+            BalanceRow,
+            sa.and_(
+                BalanceRow.community_id == Item.community_id,
+                BalanceRow.account_id == Item.stock_account_id,
+            ),
+        )
+        .where(Item.community_id == actor.community_id, _pieces() > 0, condition)
+        .order_by(*((_pieces(),) if least_first else ()), Item.number)
+        .limit(1)
+    )
+    found = session.execute(rows).first()
+    return GoodsWaiting(found.kinds, found.name, found.pieces) if found else GoodsWaiting(0, "", 0)
