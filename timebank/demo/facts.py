@@ -1,6 +1,7 @@
 """What the demo world is made of: figures from the papers, invented names, goods and services.
 
-Source: the case studies of community D (L city, 35,000 residents) and of the alley housekeepers of community A (district X, T city).
+Source: the case studies of community D (L city, 35,000 residents) and of the alley housekeepers of
+community A (district X, T city).
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,20 @@ SERVICE_DAY_RULE = "FREQ=MONTHLY;BYMONTHDAY=9"
 SERVICE_DAY_OF_MONTH = 9
 WEEKLY_PATROL_RULE = "FREQ=WEEKLY;BYDAY=SA"
 
+LOCAL_STARS = (600, 1200, 1800, 2400, 3000)
+"""10 to 50 hours: a local table, since two years of the 9th do not reach a hundred hours."""
+
 SURNAMES = "韦覃黄莫梁农邓罗唐周蒋潘陆何谢李张王陈刘"
-GIVEN_NAMES = (
-    "桂芬 志远 美玲 建国 秀英 素珍 海涛 春梅 世明 玉兰 雪莲 丽华 永强 文斌 国良 小燕 淑贞 德明 凤英 家和 "
-    "爱华 水生 金莲 振国 月娥 大勇 秋菊 子轩 惠兰 长青 翠萍 正华 彩霞 保国 瑞芳 立新 红英 学文 桂香 福生"
-).split()
+GIVEN_NAMES = tuple(
+    name
+    for row in (
+        "桂芬 志远 美玲 建国 秀英 素珍 海涛 春梅 世明 玉兰 雪莲 丽华",
+        "永强 文斌 国良 小燕 淑贞 德明 凤英 家和 爱华 水生 金莲 振国",
+        "月娥 大勇 秋菊 子轩 惠兰 长青 翠萍 正华 彩霞 保国 瑞芳 立新",
+        "红英 学文 桂香 福生",
+    )
+    for name in row.split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class ActivityFacts:
 
 @dataclass(frozen=True, slots=True)
 class GoodsFacts:
-    """One kind of handmade goods; `maker` is the place of its maker in the member list, None for a resident's gift."""
+    """One kind of handmade goods; `maker` is a place in the member list, None: a resident's gift."""
 
     name: str
     story: str
@@ -55,6 +65,8 @@ class CommunityFacts:
     responsible_name: str
     member_count: int
     phone_prefix: str
+    """Seven digits of invented phone numbers; the member's place fills the other four."""
+    star_thresholds_minutes: tuple[int, ...]
     activities: tuple[ActivityFacts, ...]
     goods: tuple[GoodsFacts, ...]
 
@@ -68,6 +80,7 @@ COMMUNITY_D = CommunityFacts(
     responsible_name="覃立新",
     member_count=80,
     phone_prefix="1390000",
+    star_thresholds_minutes=LOCAL_STARS,
     activities=(
         ActivityFacts(
             "炒粉送保洁员和低保户",
@@ -105,12 +118,12 @@ COMMUNITY_D = CommunityFacts(
         ),
     ),
     goods=(
-        GoodsFacts("羊毛围巾", "冬天织给晚归的保洁员，一条要织四个晚上。", 4, 20, 12),
-        GoodsFacts("布艺杯垫 一套", "旧衬衫裁的，六片一套，花色各不相同。", 2, 12, 20),
+        GoodsFacts("羊毛围巾", "冬天织给晚归的保洁员，一条要织四个晚上。", 16, 20, 12),
+        GoodsFacts("布艺杯垫 一套", "旧衬衫裁的，六片一套，花色各不相同。", 12, 12, 20),
         GoodsFacts("钩针小挎包", "妈妈帮周三下午一起钩的。", 9, 15, 14),
         GoodsFacts("老花镜布袋", "配镜那天送出去四十个，余下的放在店里。", 11, 4, 40),
         GoodsFacts("手工香皂", "居民捐来的，桂花味。", None, 5, 60),
-        GoodsFacts("千层底鞋垫", "老手艺，一双纳三百多针。", 5, 6, 30),
+        GoodsFacts("千层底鞋垫", "老手艺，一双纳三百多针。", 15, 6, 30),
         GoodsFacts("书法春联", "书法班的孩子写的，老师盖了章。", None, 8, 24),
         GoodsFacts("竹编小篮", "竹子是自己上山砍的。", 7, 18, 9),
     ),
@@ -125,6 +138,7 @@ COMMUNITY_A = CommunityFacts(
     responsible_name="刘正华",
     member_count=40,
     phone_prefix="1380000",
+    star_thresholds_minutes=LOCAL_STARS,
     activities=(
         ActivityFacts(
             "小巷环境监督", Category.ENVIRONMENT, "平安里巷口", "平安里 1 号", "08:30", "10:30", 12
@@ -144,7 +158,7 @@ COMMUNITY_A = CommunityFacts(
     ),
     goods=(
         GoodsFacts("手写福字", "小巷管家书法小队写的。", None, 6, 30),
-        GoodsFacts("毛线帽", "给执勤的邻居挡风。", 3, 14, 10),
+        GoodsFacts("毛线帽", "给执勤的邻居挡风。", 13, 14, 10),
     ),
 )
 
@@ -152,7 +166,7 @@ TEAMS = ("小巷管家一组", "小巷管家二组", "小巷管家三组", "书�
 
 
 def member_name(place: int) -> str:
-    """Return the invented name of the member at `place` (0 …), the same on every run; the first 800 differ."""
+    """Return the invented name of the member at `place` (0 …); the first 800 differ."""
     surname = SURNAMES[place % len(SURNAMES)]
     given = GIVEN_NAMES[(place * 7 + place // len(SURNAMES)) % len(GIVEN_NAMES)]
     return surname + given

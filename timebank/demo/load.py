@@ -1,0 +1,178 @@
+"""Tell the story of the demo world into an empty book, month by month, at the time of each day.
+
+Each month of a community is one database transaction, told in the order of time; a load that is
+cut short leaves whole months, and `timebank verify` is green at any point.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.database import Database
+from timebank.codes import CodeKeys
+from timebank.demo import people, service, shop
+from timebank.demo.facts import COMMUNITY_A, COMMUNITY_D, SERVICE_DAY_OF_MONTH, CommunityFacts
+from timebank.demo.people import Town
+from timebank.demo.service import Held
+from timebank.people import organisations
+from timebank.people.models import Street
+from timebank.rewards import commendations, shortlist
+
+MONTHS = 24
+COMMENDED = 3
+SHOP_OPENS = timedelta(days=2)
+Progress = Callable[[int, int], None]
+Event = tuple[datetime, Callable[[Session], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What a visitor types to see the demo world as somebody."""
+
+    role: str
+    phone: str
+    password: str
+
+
+def sign_ins() -> list[SignIn]:
+    """Return one sign-in for each kind of person in community D, and a volunteer of community A."""
+    roles = {
+        "volunteer 志愿者 (PIN 2468)": people.VOLUNTEER,
+        "leader 带队": people.LEADER,
+        "clerk 店员": people.CLERK,
+        "social worker 社工": people.SOCIAL_WORKER,
+        "auditor 审计": people.AUDITOR,
+        "administrator 管理员": people.ADMINISTRATOR,
+    }
+    listed = [
+        SignIn(role, people.phone(COMMUNITY_D, place), people.PASSWORD)
+        for role, place in roles.items()
+    ]
+    other = people.phone(COMMUNITY_A, people.VOLUNTEER)
+    return [*listed, SignIn("volunteer of community A A社区志愿者", other, people.PASSWORD)]
+
+
+def load(database: Database, keys: CodeKeys, progress: Progress) -> None:
+    """Make communities D and A with 24 months of service days up to today.
+
+    Args:
+        database: an empty, migrated book.
+        keys: sign the codes that are scanned along the way.
+        progress: called with (steps done, steps in all).
+    """
+    started_at = _start()
+    with database.begin() as session:
+        street = organisations.add_street(session, name="X区街道", name_en="District X street")
+    counter = _Counter(progress, total=2 * (MONTHS + 3))
+    for facts in (COMMUNITY_D, COMMUNITY_A):
+        _tell(database, keys, street, facts, started_at, counter)
+
+
+class _Counter:
+    """Steps done, told to whoever draws the bar."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        progress(0, total)
+
+    def step(self) -> None:
+        self._done += 1
+        self._progress(self._done, self._total)
+
+
+def _start() -> datetime:
+    """Return nine in the morning on the first day of the month, 24 service days ago."""
+    local = clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
+    months = MONTHS if local.day >= SERVICE_DAY_OF_MONTH else MONTHS + 1
+    first = local.replace(day=1, hour=9, minute=0, second=0, microsecond=0)
+    return first - relativedelta(months=months - 1)
+
+
+def _tell(  # one community's story: where it is written, who, from when
+    database: Database,
+    keys: CodeKeys,
+    street: Street,
+    facts: CommunityFacts,
+    started_at: datetime,
+    counter: _Counter,
+) -> None:
+    with database.begin() as session:
+        town = people.found(session, keys, street, facts, started_at)
+        shop.stock(session, town, started_at + timedelta(hours=2))
+        counter.step()
+    with database.begin() as session:
+        until = (clock.now() + relativedelta(months=2)).date()
+        service.plan(session, town, started_at, until)
+        calendar = service.calendar(session, town, started_at)
+        counter.step()
+    present = clock.now()
+    past = [held for held in calendar if held.occasion.ends_at + timedelta(hours=1) < present]
+    for month_no in range(MONTHS):
+        begins = started_at + relativedelta(months=month_no)
+        ends = begins + relativedelta(months=1)
+        month = [held for held in past if begins <= held.occasion.starts_at < ends]
+        _tell_month(database, keys, town, month, month_no, is_last=month_no == MONTHS - 1)
+        counter.step()
+    with database.begin() as session:
+        for held in calendar[len(past) :]:
+            service.sign_everybody_up(session, held)
+        service.sign_everybody_up(session, service.open_today(session, town))
+    _commend(database, keys, town)
+    counter.step()
+
+
+def _tell_month(  # one month of one community
+    database: Database,
+    keys: CodeKeys,
+    town: Town,
+    month: list[Held],
+    month_no: int,
+    *,
+    is_last: bool,
+) -> None:
+    story: list[Event] = [
+        (held.occasion.starts_at, partial(_hold, keys=keys, town=town, held=held)) for held in month
+    ]
+    if is_last:  # the newest list still waits, so that the inbox has work
+        newest, _ = story.pop()
+        story.append((newest, partial(service.hold, keys=keys, town=town, held=month[-1])))
+    story += _visits(keys, town, month, month_no)
+    with database.begin() as session:
+        for held in month:
+            service.sign_everybody_up(session, held)
+        for _, tell in sorted(story, key=itemgetter(0)):
+            tell(session)
+
+
+def _hold(session: Session, keys: CodeKeys, town: Town, held: Held) -> None:
+    service.hold(session, keys, town, held)
+    service.confirm(session, held)
+
+
+def _visits(keys: CodeKeys, town: Town, month: list[Held], month_no: int) -> list[Event]:
+    """Return the customers of the days after a service day, as far as those days have come."""
+    opens_at = month[0].occasion.ends_at + SHOP_OPENS
+    days = [opens_at + timedelta(days=turn) for turn in range(shop.CUSTOMERS_PER_MONTH)]
+    return [
+        (day, partial(shop.visit, keys=keys, town=town, month_no=month_no, turn=turn, at=day))
+        for turn, day in enumerate(days)
+        if day + timedelta(hours=4) < clock.now()
+    ]
+
+
+def _commend(database: Database, keys: CodeKeys, town: Town) -> None:
+    """Let the social worker commend the first three of the shortlist."""
+    with database.begin() as session:
+        run = shortlist.dry_run(session, town.social_worker)
+        chosen = [row.member_id for row in run.rows if row.is_eligible][:COMMENDED]
+        if chosen:
+            commendations.issue(
+                session, town.social_worker, keys, member_ids=chosen, basis=run.basis
+            )
