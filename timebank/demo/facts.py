@@ -44,7 +44,7 @@ class ActivityFacts:
 
 @dataclass(frozen=True, slots=True)
 class GoodsFacts:
-    """One kind of handmade goods; `maker` is a place in the member list, None: a resident's gift."""
+    """A kind of handmade goods; `maker` is a place in the member list, None: a resident's gift."""
 
     name: str
     story: str
