@@ -93,8 +93,9 @@ def _runs(row: list[bool]) -> list[tuple[int, int]]:
 
 
 def _svg(width: int, height: int, path: str, label: str, name: str) -> Markup:
+    stretch = ' preserveAspectRatio="none"' if name == "bar-code" else ""
     return Markup(  # noqa: S704  # the label is escaped, the rest is numbers of ours
-        f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img" '
+        f'<svg class="{name}" viewBox="0 0 {width} {height}"{stretch} role="img" '
         f'aria-label="{escape(label)}" '
         f'shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{width}v{height}H0z"/>'
         f'<path fill="#000" d="{path}"/></svg>'
