@@ -46,8 +46,10 @@ def upgrade(url: str, *, revision: str = "head", application_role: str | None = 
             else of the ledger; made if absent. None leaves the roles alone.
     """
     database = Database(url)
-    with database.engine.begin() as connection:
-        command.upgrade(configuration(connection), revision)
-        if application_role is not None:
-            roles.apply(connection, application_role)
-    database.engine.dispose()
+    try:
+        with database.engine.begin() as connection:
+            command.upgrade(configuration(connection), revision)
+            if application_role is not None:
+                roles.apply(connection, application_role)
+    finally:
+        database.dispose()
