@@ -180,7 +180,8 @@ def end_session() -> None:
 
 def init(app: Flask) -> None:
     """Connect Flask-Login; the templates see the member as `me` (None for strangers)."""
-    manager = LoginManager(app)
+    manager = LoginManager()
+    manager.init_app(app, add_context_processor=False)
     manager.session_protection = None  # phones change networks in the middle of a visit
     manager.user_loader(_load)
     app.context_processor(lambda: {"me": _standing_for_templates()})
