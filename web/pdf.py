@@ -15,6 +15,7 @@ import typst
 
 from timebank.rewards.certificates import ENDING_LENGTH
 from timebank.rewards.models import Certificate, CertificateStatus
+from web.i18n import translations_of
 from web.qr import qr_svg
 
 TEMPLATE: Final = Path(__file__).parent / "templates" / "certificates" / "certificate.typ"
@@ -38,6 +39,7 @@ def certificate_pdf(certificate: Certificate, *, base_url: str) -> bytes:
     link = verification_link(certificate, base_url)
     page = {
         **certificate.content,
+        "person": _person(certificate.content["person"]),
         "service": _service(certificate.content["service"]),
         "is_revoked": certificate.status == CertificateStatus.REVOKED,
         "ending": certificate.code[-ENDING_LENGTH:],
@@ -81,6 +83,12 @@ def _fonts() -> typst.Fonts:
 @cache
 def _template() -> bytes:
     return TEMPLATE.read_bytes()
+
+
+def _person(person: dict[str, str]) -> dict[str, str]:
+    """Return the person with the kind of document in Chinese: the record keeps the msgid."""
+    kind = person["document_kind"]
+    return person | {"document_kind": translations_of("zh").gettext(kind) if kind else ""}
 
 
 def _service(service: dict[str, Any]) -> dict[str, Any]:

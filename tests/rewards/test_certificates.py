@@ -172,19 +172,3 @@ def test_number_and_ending_are_enough_for_those_who_type(world: World, paper: Ce
     for wrong in ("", ending[:3], "0000", f"{ending}A"):
         with pytest.raises(errors.UnknownCertificate):
             certificates.verify_typed(world.session, number="D2026-000001", ending=wrong)
-
-
-@pytest.mark.parametrize(
-    ("name", "masked"),
-    [
-        ("韦桂芬", "韦*芬"),
-        ("农玉", "农*"),
-        ("王", "*"),
-        ("欧阳小燕", "欧**燕"),
-        ("买买提·阿卜杜热西提", "买***提"),
-        ("Alice", "A***e"),
-        ("𠮷田", "𠮷*"),
-    ],
-)
-def test_a_name_is_masked(name: str, masked: str) -> None:
-    assert certificates.masked_name(name) == masked

@@ -1,6 +1,7 @@
 """The desk's inbox: what waits for somebody, counted.
 
-Words: an *entry* is one kind of work with its count and its most pressing example; *overdue* entries should have been done already.
+Words: an *entry* is one kind of work with its count and its most pressing example; *overdue*
+entries should have been done already.
 
 Invariant: a constant number of statements, however much waits.
 """

@@ -1,7 +1,8 @@
 """Self-checks: when a book was last checked from the beginning, and what was found.
 
-A check is done by hand at the desk or by the operator; each leaves one audit row that only counts what was found, so that the inbox and
-the public pages can say in constant time when the book was last whole.
+A check is done by hand at the desk or by the operator; each leaves one audit row that only counts
+what was found, so that the inbox and the public pages can say in constant time when the book was
+last whole.
 """
 
 from dataclasses import dataclass

@@ -24,6 +24,7 @@ from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys, certificate_is_ours
 from timebank.people.models import Community
+from timebank.people.names import masked_name
 from timebank.rewards.errors import (
     AlreadyRevoked,
     OwnCertificate,
@@ -35,7 +36,6 @@ from timebank.rewards.models import REASON_LENGTH_MAX, Certificate, CertificateS
 from timebank.rewards.register import read_printed_number
 
 ENDING_LENGTH = 4
-HIDDEN_SHOWN_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +181,6 @@ def verify_typed(session: Session, *, number: str, ending: str) -> Verification:
     if not hmac.compare_digest(expected.encode(), _folded(ending).encode()):
         raise UnknownCertificate()
     return _verification(certificate, community)
-
-
-def masked_name(name: str) -> str:
-    """Return a name its holder recognises and no stranger can look up: 韦*芬, 农*, A***e."""
-    if len(name) <= 2:
-        return f"{name[:1] if len(name) == 2 else ''}*"
-    return f"{name[0]}{'*' * min(len(name) - 2, HIDDEN_SHOWN_MAX)}{name[-1]}"
 
 
 def _folded(text: str) -> str:

@@ -19,7 +19,7 @@ from ledger.columns import Count, Key
 from timebank.rewards.models import CertificateRegister
 
 NUMBER_DIGITS = 6
-_PRINTED = re.compile(r"(?P<code>[^\s.]{1,4})(?P<year>\d{4})-(?P<number>\d{6,9})", re.ASCII)
+_PRINTED = re.compile(r"(?P<code>[A-Z0-9]{1,4})(?P<year>\d{4})-(?P<number>\d{6,9})", re.ASCII)
 
 # ON CONFLICT is spelled alike on both databases, but SQLAlchemy has no common construct for it. The
 # WHERE spares the refusal of the trigger that stands against REPLACE; the ON CONFLICT decides

@@ -47,10 +47,10 @@ class Reason:
         return self.message % self.details if self.details else self.message
 
 
-REACHED = N_("Counted %(counted_minutes)s, at least %(threshold_minutes)s: %(stars)s-star")
-SHORT = N_("%(missing_minutes)s short of %(stars)s-star")
+REACHED = N_("Counted %(counted_minutes)s, at least %(threshold_minutes)s: %(stars)s")
+SHORT = N_("%(missing_minutes)s short of %(stars)s")
 NO_SERVICE = N_("No confirmed service in this period")
-ALREADY_GIVEN = N_("Already has %(stars)s-star by %(number)s")
+ALREADY_GIVEN = N_("Already has %(stars)s by %(number)s")
 SUSPENDED = N_("Suspended")
 LEFT = N_("Has left")
 IS_ISSUER = N_("Is the one who issues")

@@ -46,11 +46,11 @@ def release_star_rule(
         RuleStartTaken: `rule_start_taken`, a version starts on that day or later.
     """
     actor.require(Permission.COMMEND)
-    today = clock.today(session.get_one(Community, actor.community_id).time_zone)
-    starts_on = starts_on or today
+    present = today(session, actor)
+    starts_on = starts_on or present
     _check_thresholds(thresholds_minutes)
-    if starts_on < today:
-        raise WrongRuleStart(starts_on=starts_on.isoformat(), today=today.isoformat())
+    if starts_on < present:
+        raise WrongRuleStart(starts_on=starts_on.isoformat(), today=present.isoformat())
     newest = next(iter(star_rules(session, actor.community_id)), None)
     if newest and newest.starts_on >= starts_on:
         raise RuleStartTaken(
@@ -68,6 +68,11 @@ def release_star_rule(
     audit.record(session, actor, "release_star_rule", f"star_rule:{rule.version}")
     session.flush()
     return rule
+
+
+def today(session: Session, actor: Actor) -> date:
+    """Return the date on the wall of the actor's community."""
+    return clock.today(session.get_one(Community, actor.community_id).time_zone)
 
 
 def star_rules(session: Session, community_id: UUID) -> list[StarRule]:
