@@ -28,6 +28,7 @@ PAGES: Final = (
     "web.pages.members",
     "web.pages.member",
     "web.pages.volunteer",
+    "web.pages.scan",
     "web.pages.leader",
     "web.pages.clerk",
     "web.pages.desk",
