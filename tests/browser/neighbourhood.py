@@ -1,0 +1,249 @@
+"""The neighbourhood that browser tests visit: its people, shop and service days, made by the rules.
+
+The day is Monday 9 November 2026. A month ago everybody served and the list was confirmed; today's
+service runs from 9:00 to 11:30 at the market; the next one is planned.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from ledger.database import Database
+from tests.makers import PASSWORD, SignIn
+from timebank import codes
+from timebank.actors import Actor, Role
+from timebank.codes import CodeKeys, goods_digits
+from timebank.contributions import Category
+from timebank.people import cards, members, organisations, pins, sign_ins
+from timebank.people.cards import IssuedCard
+from timebank.people.models import Community, Member
+from timebank.rewards import points
+from timebank.rewards.commendations import issue
+from timebank.rewards.models import Certificate
+from timebank.rewards.shortlist import dry_run
+from timebank.rewards.stars import release_star_rule
+from timebank.service import checkin, occasions, signup
+from timebank.service.attendance import Mark, RowMark, confirm
+from timebank.service.checkin import Press
+from timebank.service.decide import Intent
+from timebank.service.models import Attendance, Occasion, Slot
+from timebank.service.occasions import Activity, SlotPlan
+from timebank.shop.goods import ItemDetails, add_item, set_price
+from timebank.shop.intake import Intake, receive
+from timebank.shop.models import IntakeChoice, Item, ValueBasis
+from timebank.shop.till import Line, Sale, redeem
+
+ZONE = "Asia/Shanghai"
+TODAY = date(2026, 11, 9)
+LAST_MONTH = date(2026, 10, 9)
+NEXT_MONTH = date(2026, 12, 9)
+TITLE = "菜市场环境巡查"
+PIN = "4826"
+PIN_ABOVE_POINTS = 2
+THRESHOLDS_MINUTES = (120, 240, 1_200, 2_400, 4_800)
+"""A young community: two hours make the first star, two service days the second."""
+PEOPLE = {
+    "volunteer": ("韦桂芬", Role.VOLUNTEER),
+    "neighbour": ("莫建国", Role.VOLUNTEER),
+    "leader": ("覃志远", Role.LEADER),
+    "clerk": ("罗春梅", Role.CLERK),
+    "social_worker": ("蒙小燕", Role.SOCIAL_WORKER),
+    "auditor": ("邓海涛", Role.AUDITOR),
+    "administrator": ("唐世明", Role.ADMINISTRATOR),
+}
+FIRST_PHONE = 13700000001
+GOODS = (("布艺杯垫", 2), ("手织围巾", 1))
+
+
+def local(clock_text: str, day: date = TODAY) -> datetime:
+    """Return a moment in the neighbourhood, such as 8:58."""
+    hour, minute = map(int, clock_text.split(":"))
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(ZONE))
+
+
+@dataclass
+class Neighbourhood:
+    """Who lives there and what stands where, by id and number: readable after the session."""
+
+    community: Community
+    people: dict[str, Member]
+    card: IssuedCard
+    last_month: Occasion
+    today: Occasion
+    next_month: Occasion
+    goods: list[Item]
+    certificate: Certificate | None = None
+    receipt_number: int = 0
+
+    def sign_in(self, who: str) -> SignIn:
+        """Return what a person types."""
+        return SignIn(str(FIRST_PHONE + list(PEOPLE).index(who)))
+
+    def actor(self, who: str) -> Actor:
+        """Return a person as the one who acts."""
+        member = self.people[who]
+        roles = frozenset({Role.VOLUNTEER, PEOPLE[who][1]})
+        return Actor(self.community.community_id, member.id, roles, member.name)
+
+    def labels(self) -> list[str]:
+        """Return the digits of the goods' labels."""
+        return [goods_digits(item.number) for item in self.goods]
+
+
+def build(database: Database, keys: CodeKeys) -> Neighbourhood:
+    """Make the neighbourhood in an empty book."""
+    with database.begin() as session:
+        with clock.at(local("9:00", date(2026, 9, 1))):
+            community = _found(session)
+            system = Actor.system(community.community_id, "test")
+            people = _move_in(session, community, system)
+            card = cards.issue_card(session, system, people["volunteer"].id)
+            pins.set_pin(session, system, people["volunteer"].id, pin=PIN)
+            goods = _stock(session, community, people)
+        with clock.at(local("9:00", date(2026, 9, 2))):
+            made = _plan(session, community, people)
+        neighbourhood = Neighbourhood(community, people, card, *made, goods)
+        _serve(session, keys, neighbourhood)
+        _reward(session, keys, neighbourhood)
+        for occasion in (neighbourhood.today, neighbourhood.next_month):
+            _enrol(session, neighbourhood, occasion)
+        session.flush()
+        session.expunge_all()
+    return neighbourhood
+
+
+def _found(session: Session) -> Community:
+    street = organisations.add_street(session, name="思阳街道", name_en="Siyang Street")
+    community = organisations.add_community(
+        session,
+        street,
+        code="D",
+        name="D社区",
+        name_en="Community D",
+        issuer_name="L市D社区居民委员会",
+        issuer_contact="0770-555 0109",
+        responsible_name="农世安",
+        pin_above_points=PIN_ABOVE_POINTS,
+    )
+    system = Actor.system(community.community_id, "test")
+    points.release(session, system, starts_on=date(2026, 9, 1), rule=points.FIRST_RULE)
+    release_star_rule(session, system, thresholds_minutes=THRESHOLDS_MINUTES)
+    return community
+
+
+def _move_in(session: Session, community: Community, system: Actor) -> dict[str, Member]:
+    people = {}
+    for place, (key, (name, role)) in enumerate(PEOPLE.items()):
+        roles = frozenset({Role.VOLUNTEER, role})
+        member = members.add_member(session, system, name=name, team="巷管队", roles=roles)
+        sign_ins.give_sign_in(
+            session,
+            system,
+            member.id,
+            phone=str(FIRST_PHONE + place),
+            password=PASSWORD,
+            must_change=False,
+        )
+        people[key] = member
+    return people
+
+
+def _stock(session: Session, community: Community, people: dict[str, Member]) -> list[Item]:
+    def actor(who: str) -> Actor:
+        member = people[who]
+        return Actor(community.community_id, member.id, frozenset({PEOPLE[who][1]}), member.name)
+
+    items = []
+    for name, price in GOODS:
+        details = ItemDetails(name=name, maker_number=people["neighbour"].number)
+        item = add_item(session, actor("clerk"), details=details, nonce=secrets.token_hex(8))
+        set_price(
+            session,
+            actor("social_worker"),
+            item_number=item.number,
+            price_points=price,
+            basis=ValueBasis.COUNCIL,
+        )
+        intake = Intake(item.number, 5, IntakeChoice.DONATE, secrets.token_hex(8))
+        receive(session, actor("clerk"), intake=intake)
+        items.append(item)
+    return items
+
+
+def _plan(
+    session: Session, community: Community, people: dict[str, Member]
+) -> tuple[Occasion, Occasion, Occasion]:
+    desk = Actor(
+        community.community_id, people["social_worker"].id, frozenset({Role.SOCIAL_WORKER}), "desk"
+    )
+    site = occasions.create_site(session, desk, name="幸福路菜市场", address="东门")
+    series = occasions.create_series(
+        session,
+        desk,
+        activity=Activity(site.id, people["leader"].id, TITLE, Category.ENVIRONMENT),
+        rule="FREQ=MONTHLY;BYMONTHDAY=9",
+        starts_on=LAST_MONTH,
+        slot=SlotPlan("09:00", "11:30", 15),
+    )
+    first, second, third = occasions.plan_series(
+        session, desk, series_id=series.id, until=NEXT_MONTH
+    )
+    return first, second, third
+
+
+def _enrol(session: Session, place: Neighbourhood, occasion: Occasion) -> None:
+    slot_id = session.scalars(
+        select(Slot.id).where(
+            Slot.community_id == occasion.community_id, Slot.occasion_id == occasion.id
+        )
+    ).one()
+    for who in ("volunteer", "neighbour"):
+        with clock.at(local("20:00", date(2026, 10, 1))):
+            signup.sign_up(session, place.actor(who), slot_id=slot_id)
+
+
+def _serve(session: Session, keys: CodeKeys, place: Neighbourhood) -> None:
+    """Let last month's service day run its course."""
+    occasion = place.last_month
+    _enrol(session, place, occasion)
+    for moment, intent in (("8:58", Intent.IN), ("11:31", Intent.OUT)):
+        with clock.at(local(moment, LAST_MONTH)):
+            for who in ("volunteer", "neighbour"):
+                scan_in(session, keys, place.actor(who), occasion, intent)
+    with clock.at(local("12:10", LAST_MONTH)):
+        rows = session.scalars(
+            select(Attendance.id).where(
+                Attendance.community_id == occasion.community_id,
+                Attendance.occasion_id == occasion.id,
+            )
+        )
+        marks = [RowMark(row_id, Mark.PRESENT) for row_id in rows]
+        confirm(session, place.actor("leader"), occasion_id=occasion.id, marks=marks)
+
+
+def _reward(session: Session, keys: CodeKeys, place: Neighbourhood) -> None:
+    """Commend both for last month, and let the volunteer take one scarf home."""
+    with clock.at(local("15:00", LAST_MONTH)):
+        desk = place.actor("social_worker")
+        basis = dry_run(session, desk).basis
+        chosen = [place.people["volunteer"].id, place.people["neighbour"].id]
+        place.certificate = issue(session, desk, keys, member_ids=chosen, basis=basis)[0]
+        sale = Sale(place.card.card.digits, (Line(place.goods[1].number, 1),), "last-month")
+        receipt = redeem(session, place.actor("clerk"), keys, sale=sale)
+        place.receipt_number = receipt.redemption.receipt_number
+
+
+def scan_in(
+    session: Session, keys: CodeKeys, actor: Actor, occasion: Occasion, intent: Intent
+) -> None:
+    """Scan the venue code and press the button, now."""
+    ticket = codes.scan_ticket(
+        keys, occasion.community_id, occasion.id, is_poster=False, moment=clock.now()
+    )
+    press = Press(secrets.token_hex(8), intent)
+    checkin.check_in(session, actor, keys, ticket=ticket, press=press)

@@ -1,0 +1,100 @@
+"""Every page of the site: each address that answers a GET with HTML, and who opens it.
+
+A new page is found by itself. One whose address carries a part that is not known here stops the
+tests with its name, so that no page is forgotten.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from werkzeug.routing import Rule
+
+from tests.browser.site import Site
+from timebank.actors import PERMISSIONS, Permission, Role
+from web.auth import API_PREFIX, PUBLIC, access_table
+
+VISITOR_OF_ROLE = {
+    Role.VOLUNTEER: "volunteer",
+    Role.LEADER: "leader",
+    Role.CLERK: "clerk",
+    Role.SOCIAL_WORKER: "social_worker",
+    Role.AUDITOR: "auditor",
+    Role.ADMINISTRATOR: "administrator",
+}
+NOT_PAGES = frozenset({"serve_asset", "goods.photo", "api-docs.openapi_json"})
+HTML = "text/html"
+ANSWERS = frozenset({200, 302, 422})
+"""Shown, led elsewhere, or shown with a question: a look-up without anything to look up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as one person opens it."""
+
+    path: str
+    endpoint: str
+    who: str | None
+
+    def __str__(self) -> str:
+        return f"{self.who or 'stranger'} {self.path}"
+
+
+def pages(site: Site) -> list[Page]:
+    """Return every page, opened by whom it is made for."""
+    return [page for page in _candidates(site) if _is_html(site, page)]
+
+
+def _candidates(site: Site) -> Iterator[Page]:
+    access = access_table(site.app)
+    for rule in sorted(site.app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if "GET" not in (rule.methods or ()) or rule.endpoint in NOT_PAGES:
+            continue
+        if not rule.rule.startswith(API_PREFIX):
+            yield Page(_path(site, rule), rule.endpoint, _visitor(access[rule.endpoint]))
+
+
+def _visitor(access: Permission | str) -> str | None:
+    """Return the first in the order of roles who may open a page."""
+    if access == PUBLIC:
+        return None
+    allowed = PERMISSIONS[Permission(access)]
+    return next(who for role, who in VISITOR_OF_ROLE.items() if role in allowed)
+
+
+def _path(site: Site, rule: Rule) -> str:
+    known = arguments(site)
+    values = {
+        name: known[f"{rule.endpoint}.{name}"]
+        if f"{rule.endpoint}.{name}" in known
+        else known[name]
+        for name in rule.arguments
+    }
+    _, path = rule.build(values, append_unknown=False) or (None, None)
+    assert path is not None, f"{rule.rule} takes other values than {values}"
+    return path
+
+
+def arguments(site: Site) -> dict[str, object]:
+    """Return a value for each part of an address: by its name, or by `endpoint.name`."""
+    place = site.place
+    assert place.certificate is not None
+    return {
+        "certificate_id": place.certificate.id,
+        "certificates.verify.code": place.certificate.code,
+        "volunteer.day.occasion_id": place.next_month.id,
+        "book": "points",
+        "member_id": place.people["volunteer"].id,
+        "goods.label_page.code": f"{place.community.code}-{place.goods[0].number}",
+        "clerk.receipt.number": place.receipt_number,
+        "number": place.goods[0].number,
+        "occasion_id": place.today.id,
+    }
+
+
+def _is_html(site: Site, page: Page) -> bool:
+    client = site.app.test_client()
+    if page.who is not None:
+        client.set_cookie(site.app.config["SESSION_COOKIE_NAME"], site.session_cookie(page.who))
+    answer = client.get(page.path)
+    assert answer.status_code in ANSWERS, f"{page} answers {answer.status_code}"
+    return answer.status_code != 302 and answer.mimetype == HTML and b"<html" in answer.data
