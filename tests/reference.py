@@ -52,7 +52,10 @@ def _commands() -> Iterator[str]:
 
 def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None, f"{name} is a command"
             yield from _walk(f"{path} {name}", child)
         return
     parameters = (

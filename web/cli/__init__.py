@@ -1,28 +1,54 @@
 """The command line: `timebank COMMAND`. It parses, opens the book, calls one rule and prints.
 
 Every command answers an expected refusal, a wrong setting and an unreachable book with one line on
-the standard error stream and an exit code other than 0, never with a trace.
+the standard error stream and an exit code other than 0, never with a trace. A command's module is
+imported when the command is asked for: `serve` is to be up at once.
 """
+
+from importlib import import_module
+from typing import Any, Final
 
 import click
 
-from web.cli import books, people, serving, tables
-from web.cli.book import OneLineErrors
+COMMANDS: Final = {
+    "community": "web.cli.people:community",
+    "db": "web.cli.tables:db",
+    "demo": "web.cli.serving:demo",
+    "export": "web.cli.books:export",
+    "serve": "web.cli.serving:serve",
+    "user": "web.cli.people:user",
+    "verify": "web.cli.books:verify",
+}
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands by name, imported on demand, with errors in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command), f"{COMMANDS[cmd_name]} is a command"
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what we foresee becomes click's own one-line error."""
+        from web.cli.book import one_line_errors
+
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="timebank")
 def main() -> None:
     """Keep a community's book of volunteer time, points and goods.
 
     Settings come from the environment, prefix TIMEBANK_; the README lists them.
     """
-
-
-main.add_command(serving.serve)
-main.add_command(serving.demo)
-main.add_command(tables.db)
-main.add_command(people.community)
-main.add_command(people.user)
-main.add_command(books.verify)
-main.add_command(books.export)

@@ -7,7 +7,7 @@ made here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import click
 from sqlalchemy.exc import DBAPIError
@@ -35,22 +35,18 @@ class OpenBook:
     keys: CodeKeys
 
 
-class OneLineErrors(click.Group):
-    """A group of commands whose expected failures are one line."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn what we foresee into click's own one-line error."""
-        try:
-            return super().invoke(ctx)
-        except (Refusal, WrongSettings, UnfitDatabase) as error:
-            raise click.ClickException(str(error)) from error
-        except DBAPIError as error:
-            raise click.ClickException(
-                f"the database answers: {_first_line(error.orig)}"
-            ) from error
-        except OSError as error:
-            name = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(f"{name}{error.strerror or error}") from error
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn the failures that we foresee into click's own one-line error."""
+    try:
+        yield
+    except (Refusal, WrongSettings, UnfitDatabase) as error:
+        raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        raise click.ClickException(f"the database answers: {_first_line(error.orig)}") from error
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{name}{error.strerror or error}") from error
 
 
 @contextmanager

@@ -1,21 +1,21 @@
 """Commands that start things: serve the pages, load the demo world."""
 
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from migrations import run as migrations
-from timebank.demo import load as demo_world
 from timebank.people import organisations
 from timebank.people.sign_in import find_person
 from timebank.settings import Settings
 from web.cli.book import OpenBook, open_book, require_current
+
+if TYPE_CHECKING:
+    from timebank.demo.load import SignIn
 
 BLOCKING_THREADS: Final = 4
 """Threads that run views; more would only wait for the one writer of an SQLite book."""
@@ -37,7 +37,7 @@ def serve(*, is_demo: bool) -> None:
         _bring_up_to_date(book)
         if is_demo:
             _load_if_empty(book)
-        _announce(book)
+        _announce(book, is_demo=is_demo)
         settings = book.settings
     _serve(settings)
 
@@ -49,7 +49,7 @@ def demo() -> None:
         _bring_up_to_date(book)
         if not _load_if_empty(book):
             raise click.ClickException("the book is not empty; the demo world needs an empty one.")
-        _announce(book)
+        _announce(book, is_demo=True)
 
 
 def _require_free_port(settings: Settings) -> None:
@@ -78,6 +78,12 @@ def _load_if_empty(book: OpenBook) -> bool:
     with book.database.reading() as session:
         if organisations.list_communities(session):
             return False
+    # Only the first start needs these, and the second is to be quick.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from timebank.demo.load import load
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -86,7 +92,7 @@ def _load_if_empty(book: OpenBook) -> bool:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("Demo world", total=None)
-        demo_world.load(
+        load(
             book.database,
             book.keys,
             lambda done, total: bar.update(task, completed=done, total=total),
@@ -94,19 +100,21 @@ def _load_if_empty(book: OpenBook) -> bool:
     return True
 
 
-def _announce(book: OpenBook) -> None:
+def _announce(book: OpenBook, *, is_demo: bool) -> None:
     """Print the address, and the demo sign-ins while they still open a door."""
     click.echo(f"timebank: {book.settings.base_url}")
-    for sign_in in _open_sign_ins(book):
+    for sign_in in _open_sign_ins(book) if is_demo else []:
         click.echo(f"  {sign_in.phone}  {sign_in.password}  {sign_in.role}")
 
 
-def _open_sign_ins(book: OpenBook) -> list[demo_world.SignIn]:
+def _open_sign_ins(book: OpenBook) -> list["SignIn"]:
     """Return the demo sign-ins whose password is still the demo's."""
+    from timebank.demo.load import sign_ins
+
     with book.database.reading() as session:
         return [
             each
-            for each in demo_world.sign_ins()
+            for each in sign_ins()
             if find_person(session, phone=each.phone, password=each.password) is not None
         ]
 
