@@ -19,7 +19,19 @@ from jinja2 import StrictUndefined
 
 from ledger.database import Database
 from timebank.settings import Settings
-from web import api, assets, auth, errors, i18n, icons, menu, security, session, words
+from web import (
+    api,
+    assets,
+    auth,
+    errors,
+    i18n,
+    icons,
+    menu,
+    security,
+    service_words,
+    session,
+    words,
+)
 from web.preferences import init as init_preferences
 
 PAGES: Final = (
@@ -32,6 +44,7 @@ PAGES: Final = (
     "web.pages.leader",
     "web.pages.clerk",
     "web.pages.desk",
+    "web.pages.days",
     "web.pages.policies",
     "web.pages.commendations",
     "web.pages.certificates",
@@ -72,6 +85,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     app.jinja_env.globals["icon"] = icons.icon
     icons.drawings()
     words.init(app)
+    service_words.init(app)
     _compress(app)
     _register(app)
     return app

@@ -1,4 +1,7 @@
-"""A service day as the tests of its pages meet it: one book, three browsers, the clock standing still."""
+"""A service day as the tests of its pages meet it.
+
+One book, three browsers, the clock standing still.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -249,7 +249,11 @@ def test_a_frame_of_the_camera_is_read(day: Day) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "不是图片"), (b"this is a text file", "不是图片"), (b"\x89PNG\r\n\x1a\nbroken", "不是图片")],
+    [
+        (b"", "不是图片"),
+        (b"this is a text file", "不是图片"),
+        (b"\x89PNG\r\n\x1a\nbroken", "不是图片"),
+    ],
 )
 def test_a_file_that_is_no_picture_is_refused(day: Day, content: bytes, words: str) -> None:
     answer = _photo(day, content, "photo.jpg")
@@ -279,7 +283,11 @@ def test_a_picture_that_unfolds_too_far_is_refused(day: Day) -> None:
 
 
 def test_a_photo_of_twelve_megabytes_is_refused(day: Day) -> None:
-    answer = _photo(day, b"\xff" * (12 * 1024 * 1024))
+    charlie = day.browsers["charlie"]
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+    body = head + b"\xff" * (12 * 1024 * 1024) + b"\r\n--x--\r\n"
+
+    answer = charlie.post("/me/scan", data=body, content_type="multipart/form-data; boundary=x")
 
     assert answer.status_code == 413
 

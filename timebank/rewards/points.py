@@ -154,13 +154,13 @@ def read_rule(document: object) -> Rule:
         WrongRule: `wrong_rule`, naming the field and what was expected.
     """
     if not isinstance(document, Mapping):
-        raise WrongRule(field="rule", expected="an object")
+        raise WrongRule(field="rule", expected="{…}")
     unknown = sorted(set(document) - set(RuleDocument.__annotations__))
     if unknown:
-        raise WrongRule(field=str(unknown[0]), expected="left out")
+        raise WrongRule(field=str(unknown[0]), expected="–")
     per_category = document.get("points_per_hour_by_category", {})
     if not isinstance(per_category, Mapping):
-        raise WrongRule(field="points_per_hour_by_category", expected="an object")
+        raise WrongRule(field="points_per_hour_by_category", expected="{…}")
     for name in per_category:
         _known("points_per_hour_by_category", name, Category)
     return Rule(
@@ -268,12 +268,12 @@ def _whole(document: Mapping[str, object], field: str, minimum: int, maximum: in
     value = document.get(field)
     if isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum:
         return value
-    raise WrongRule(field=field, expected=f"a whole number from {minimum} to {maximum}")
+    raise WrongRule(field=field, expected=f"{minimum}–{maximum}")
 
 
 def _provenances(value: object) -> frozenset[str]:
     if not isinstance(value, list):
-        raise WrongRule(field="points_by_provenance", expected="a list")
+        raise WrongRule(field="points_by_provenance", expected="[…]")
     for name in value:
         _known("points_by_provenance", name, Provenance)
     return frozenset(value)

@@ -146,7 +146,7 @@ def confirm(
     actor.require(Permission.RUN_OCCASION)
     marked = {mark.attendance_id: mark for mark in marks}
     if len(marked) != len(marks) or len(marks) > MARKS_MAX:
-        raise WrongField(field="marks", expected=f"one per row, at most {MARKS_MAX}")
+        raise WrongField(field="marks", expected=f"0–{MARKS_MAX}")
     occasion = lock_occasion(session, actor, occasion_id)
     require_standing(occasion)
     lines = {line.row.id: line for line in locked_list(session, occasion)}

@@ -274,4 +274,4 @@ def _record(
 def _check_nonce(nonce: str) -> None:
     is_plain = nonce.isascii() and nonce.isprintable() and " " not in nonce
     if not (NONCE_LENGTH_MIN <= len(nonce) <= NONCE_LENGTH_MAX and is_plain):
-        raise WrongField(field="nonce", expected=f"{NONCE_LENGTH_MIN}-{NONCE_LENGTH_MAX} ASCII")
+        raise WrongField(field="nonce", expected=f"{NONCE_LENGTH_MIN}–{NONCE_LENGTH_MAX} ASCII")

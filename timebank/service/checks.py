@@ -29,9 +29,9 @@ def text(field: str, value: str, length_max: int) -> str:
     """
     value = unicodedata.normalize("NFC", value).strip()
     if not 1 <= len(value) <= length_max:
-        raise WrongField(field=field, expected=f"1-{length_max} characters")
+        raise WrongField(field=field, expected=f"1–{length_max}")
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in value):
-        raise WrongField(field=field, expected="one line of text")
+        raise WrongField(field=field, expected=f"1–{length_max}")
     return value
 
 
@@ -42,7 +42,7 @@ def number(field: str, value: int, minimum: int, maximum: int) -> int:
         WrongField: `wrong_field`.
     """
     if not minimum <= value <= maximum:
-        raise WrongField(field=field, expected=f"{minimum}-{maximum}")
+        raise WrongField(field=field, expected=f"{minimum}–{maximum}")
     return value
 
 

@@ -16,7 +16,7 @@ from ledger.errors import N_, Invalid, NotAllowed, NotFound, Refused
 class NotHere(NotFound):
     """The thing named is not in this community."""
 
-    message = N_("There is no such %(thing)s here.")
+    message = N_("This is not there, or it belongs to another community.")
 
 
 class OwnRow(NotAllowed):
@@ -121,7 +121,7 @@ class WrongField(Invalid):
     """One field was filled in wrongly."""
 
     code = "wrong_field"
-    message = N_("%(field)s: expected %(expected)s.")
+    message = N_("%(field)s must be within %(expected)s.")
 
 
 class WrongTimes(Invalid):

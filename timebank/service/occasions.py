@@ -130,7 +130,7 @@ def create_series(
     actor.require(Permission.PLAN_SERVICE)
     checked = _checked_activity(session, actor, activity)
     recurrence.read_recurrence(rule)
-    _check_slots([slot])
+    [slot] = _check_slots([slot])
     series = Series(
         community_id=actor.community_id,
         id=new_id(),
@@ -173,7 +173,7 @@ def plan_series(session: Session, actor: Actor, *, series_id: UUID, until: date)
     session.refresh(series, with_for_update=True)
     today = clock.today(community.time_zone)
     if until > today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(field="until", expected=f"at most {PLANNING_DAYS_MAX} days ahead")
+        raise WrongField(field="until", expected=f"0–{PLANNING_DAYS_MAX} d")
     begin = max(series.starts_on, today)
     days = recurrence.dates(series.rule, starts_on=series.starts_on, begin=begin, until=until)
     standing = set(
@@ -229,9 +229,7 @@ def create_occasion(
     planned = _check_slots(slots)
     today = clock.today(community.time_zone)
     if not today <= occurs_on <= today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(
-            field="occurs_on", expected=f"today or at most {PLANNING_DAYS_MAX} days ahead"
-        )
+        raise WrongField(field="occurs_on", expected=f"0–{PLANNING_DAYS_MAX} d")
     [code] = _short_codes(session, community, 1)
     made = _occasion(community, checked, occurs_on, planned, code)
     audit.record(session, actor, "create_occasion", f"occasion:{made[0].id}")
@@ -295,7 +293,13 @@ def _checked_activity(session: Session, actor: Actor, activity: Activity) -> Act
 
 def _check_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
     """Return the slots by begin; refuse times that cannot be, and overlaps."""
-    planned = sorted(slots, key=lambda slot: slot.start_time)
+    typed = [
+        SlotPlan(
+            timing.two_digits(slot.start_time), timing.two_digits(slot.end_time), slot.capacity
+        )
+        for slot in slots
+    ]
+    planned = sorted(typed, key=lambda slot: slot.start_time)
     checks.number("slots", len(planned), 1, SLOTS_MAX)
     for slot in planned:
         _check_slot(slot)

@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger import clock, reports
 from ledger.schema import TransactionKind
+from timebank import codes
 from timebank.actors import Actor, Permission
+from timebank.codes import CodeKeys
 from timebank.people.models import Member
 from timebank.rewards.models import PointsPolicy
 from timebank.rewards.points import Reason, read_policy
@@ -133,6 +135,31 @@ def home(session: Session, actor: Actor) -> Home:
         month_count=count,
         month_minutes=minutes,
         next=next_slot(session, actor),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PayCode:
+    """The code to show at the till, and the seconds until the next one."""
+
+    digits: str
+    seconds_left: int
+    points: int
+
+
+def pay_code(session: Session, actor: Actor, keys: CodeKeys) -> PayCode:
+    """Return the reader's pay code of this half minute, with the points it can spend.
+
+    Raises:
+        NotAllowed: `not_allowed`; NotHere: `not_found`, the actor is no member.
+    """
+    member = _self(session, actor)
+    now = clock.now()
+    held = reports.balance(session, actor.community_id, member.points_account_id)
+    return PayCode(
+        digits=codes.pay_code(keys, actor.community_id, member.alias, now),
+        seconds_left=codes.PAY_STEP_SECONDS - int(now.timestamp()) % codes.PAY_STEP_SECONDS,
+        points=held.available_minor,
     )
 
 

@@ -118,7 +118,7 @@ def _check_by_hand(
     """Refuse times outside the slot, backwards, in the future or too long ago."""
     now = clock.now()
     if now - slot.ends_at > timedelta(days=BACK_FILL_DAYS_MAX):
-        raise WrongField(field="in_at", expected=f"at most {BACK_FILL_DAYS_MAX} days ago")
+        raise WrongField(field="in_at", expected=f"0–{BACK_FILL_DAYS_MAX} d")
     if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, now):
         zone = checks.community_of(session, actor).time_zone
         given = [timing.local_text(moment, zone, now) for moment in (in_at, out_at)]

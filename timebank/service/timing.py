@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from timebank.service.errors import WrongTimes
+
 WINDOW_BEFORE: Final = timedelta(minutes=60)
 WINDOW_AFTER: Final = timedelta(minutes=60)
 OUT_AFTER_IN_MIN: Final = timedelta(minutes=5)
@@ -69,6 +71,24 @@ def at_local(day: date, clock_text: str, zone: str) -> datetime:
     wall = read_clock(clock_text)
     assert wall is not None, "times are checked when they are stored"
     return datetime.combine(day, wall, ZoneInfo(zone)).astimezone(UTC)
+
+
+def two_digits(text: str) -> str:
+    """Return `9:05`, also with a full-width colon, as `09:05`; other text as it is."""
+    plain = text.strip().replace("：", ":")
+    return f"0{plain}" if re.fullmatch(r"\d:\d\d", plain) else plain
+
+
+def moment_on(day_of: datetime, clock_text: str, zone: str) -> datetime:
+    """Return a typed wall-clock time on the local day of another moment.
+
+    Raises:
+        WrongTimes: `wrong_times`, not a time of day.
+    """
+    text = two_digits(clock_text)
+    if read_clock(text) is None:
+        raise WrongTimes(times=clock_text[:5], expected="HH:MM")
+    return at_local(day_of.astimezone(ZoneInfo(zone)).date(), text, zone)
 
 
 def local_text(moment: datetime, zone: str, now: datetime) -> str:

@@ -1,0 +1,336 @@
+"""The desk's service days: sites, series that repeat, occasions, one occasion with its list."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from timebank import clock
+from timebank.actors import Permission
+from timebank.contributions import Category
+from timebank.errors import Refusal
+from timebank.service import calendar, occasions, recurrence, roster, signup
+from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
+from timebank.service.occasions import Activity, SlotPlan
+from web import service_words
+from web.api import Args
+from web.auth import allow, current_actor, current_standing
+from web.fields import Choice, Date, Identifier, Text, WholeNumber
+from web.forms import Form
+from web.i18n import N_, _, say
+from web.menu import Entry
+from web.session import begin, reading
+
+blueprint = Blueprint("days", __name__, url_prefix="/desk/days")
+
+PLAN: Final = Permission.PLAN_SERVICE
+MENU = (Entry("days.list_all", N_("Service days"), "calendar3", PLAN, order=20),)
+LIST_BACK: Final = timedelta(days=45)
+LIST_AHEAD: Final = timedelta(days=92)
+PLAN_AHEAD: Final = timedelta(days=366)
+RULE_LENGTH_MAX: Final = recurrence.RULE_LENGTH_MAX
+Answer = Response | str | tuple[str, int]
+
+
+class SiteForm(Args):
+    """A place where people meet."""
+
+    name = Text(
+        required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Name")}
+    )
+    address = Text(
+        required=True,
+        length_min=1,
+        length_max=ADDRESS_LENGTH_MAX,
+        metadata={"label": N_("Where exactly")},
+    )
+
+
+class ActivityForm(Args):
+    """What single occasions and series share."""
+
+    title = Text(
+        required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Title")}
+    )
+    category = Choice(Category, required=True, metadata={"label": N_("Kind")})
+    site_id = Identifier(required=True, metadata={"label": N_("Site")})
+    leader_member_id = Identifier(required=True, metadata={"label": N_("Leader")})
+    start_time = Text(
+        required=True, length_min=4, length_max=5, metadata={"label": N_("Begins at")}
+    )
+    end_time = Text(required=True, length_min=4, length_max=5, metadata={"label": N_("Ends at")})
+    capacity = WholeNumber(
+        minimum=1, maximum=CAPACITY_MAX, required=True, metadata={"label": N_("Places")}
+    )
+
+
+class OccasionForm(ActivityForm):
+    """One occasion."""
+
+    occurs_on = Date(required=True, metadata={"label": N_("Day")})
+
+
+class SeriesForm(ActivityForm):
+    """A repeated occasion: a day of the month, or an RRULE for anything else."""
+
+    month_day = WholeNumber(
+        minimum=1, maximum=31, load_default=None, metadata={"label": N_("Every month on day")}
+    )
+    rule = Text(length_max=RULE_LENGTH_MAX, load_default="", metadata={"label": N_("Other rule")})
+    starts_on = Date(required=True, metadata={"label": N_("From")})
+
+
+class CancelForm(Args):
+    """Why an occasion is called off."""
+
+    reason = Text(
+        required=True, length_min=1, length_max=ADDRESS_LENGTH_MAX, metadata={"label": N_("Reason")}
+    )
+
+
+class PersonForm(Args):
+    """Who is signed up at the desk."""
+
+    slot_id = Identifier(required=True, metadata={"label": N_("Time slot")})
+    member_id = Identifier(required=True, metadata={"label": N_("Who")})
+
+
+# ---------------------------------------------------------------- occasions
+
+
+@blueprint.get("/")
+@allow(PLAN)
+def list_all() -> str:
+    """Show the occasions around today."""
+    today = clock.today(current_standing().community.time_zone)
+    with reading() as session:
+        lines = calendar.occasions_between(
+            session, current_actor(), begin=today - LIST_BACK, end=today + LIST_AHEAD
+        )
+    coming = [line for line in lines if line.occasion.occurs_on >= today]
+    past = [line for line in reversed(lines) if line.occasion.occurs_on < today]
+    return render_template("days/list.html", coming=coming, past=past)
+
+
+@blueprint.get("/new")
+@allow(PLAN)
+def new() -> str:
+    """Show the form of one occasion."""
+    return _activity_page("days/new.html", Form(OccasionForm, {"capacity": 15}))
+
+
+@blueprint.post("/new")
+@allow(PLAN)
+def create() -> Answer:
+    """Plan one occasion."""
+    form = Form.read(OccasionForm)
+    if form.is_valid:
+        try:
+            with begin() as session:
+                made = occasions.create_occasion(
+                    session,
+                    current_actor(),
+                    activity=_activity(form.data),
+                    occurs_on=form.data["occurs_on"],
+                    slots=[_slot(form.data)],
+                )
+                occasion_id = made.id
+        except Refusal as refusal:
+            form.refuse(refusal, _field(refusal))
+        else:
+            flash(_("Planned."), "ok")
+            return redirect(url_for("days.show", occasion_id=occasion_id))
+    return _activity_page("days/new.html", form), form.status
+
+
+@blueprint.get("/<uuid:occasion_id>")
+@allow(PLAN)
+def show(occasion_id: UUID) -> str:
+    """Show one occasion with its list."""
+    return _occasion_page(occasion_id, Form(CancelForm))
+
+
+@blueprint.post("/<uuid:occasion_id>/cancel")
+@allow(PLAN)
+def cancel(occasion_id: UUID) -> Answer:
+    """Call an occasion off."""
+    form = Form.read(CancelForm)
+    if form.is_valid:
+        try:
+            with begin() as session:
+                occasions.cancel_occasion(
+                    session, current_actor(), occasion_id=occasion_id, reason=form.data["reason"]
+                )
+        except Refusal as refusal:
+            if refusal.status in {403, 404}:
+                raise
+            form.refuse(refusal, "reason")
+        else:
+            flash(_("Called off."), "ok")
+            return redirect(url_for("days.show", occasion_id=occasion_id))
+    return _occasion_page(occasion_id, form), form.status
+
+
+@blueprint.post("/<uuid:occasion_id>/sign-up")
+@allow(PLAN)
+def sign_up(occasion_id: UUID) -> Answer:
+    """Sign somebody up who has no phone."""
+    form = Form.read(PersonForm)
+    if not form.is_valid:
+        flash(form.summary()[0].text, "no")
+        return _occasion_page(occasion_id, Form(CancelForm)), form.status
+    with begin() as session:
+        signup.sign_up(session, current_actor(), **form.data)
+    flash(_("On the list."), "ok")
+    return redirect(url_for("days.show", occasion_id=occasion_id))
+
+
+@blueprint.post("/<uuid:occasion_id>/withdraw/<uuid:member_id>")
+@allow(PLAN)
+def withdraw(occasion_id: UUID, member_id: UUID) -> Response:
+    """Take somebody off the list before it begins."""
+    with begin() as session:
+        signup.withdraw(session, current_actor(), occasion_id=occasion_id, member_id=member_id)
+    flash(_("Off the list."), "ok")
+    return redirect(url_for("days.show", occasion_id=occasion_id))
+
+
+# ---------------------------------------------------------------- series
+
+
+@blueprint.get("/series")
+@allow(PLAN)
+def series() -> str:
+    """Show the series and the form of a new one."""
+    today = clock.today(current_standing().community.time_zone)
+    values = {"month_day": 9, "capacity": 15, "starts_on": today.isoformat()}
+    return _activity_page("days/series.html", Form(SeriesForm, values))
+
+
+@blueprint.post("/series")
+@allow(PLAN)
+def create_series() -> Answer:
+    """Add a series and plan its first year."""
+    form = Form.read(SeriesForm)
+    if form.is_valid:
+        month_day, rule = form.data["month_day"], form.data["rule"]
+        today = clock.today(current_standing().community.time_zone)
+        try:
+            with begin() as session:
+                made = occasions.create_series(
+                    session,
+                    current_actor(),
+                    activity=_activity(form.data),
+                    rule=rule or recurrence.monthly_on(month_day or 0),
+                    starts_on=form.data["starts_on"],
+                    slot=_slot(form.data),
+                )
+                planned = occasions.plan_series(
+                    session, current_actor(), series_id=made.id, until=today + PLAN_AHEAD
+                )
+                count = len(planned)
+        except Refusal as refusal:
+            form.refuse(refusal, _field(refusal))
+        else:
+            flash(_("Planned %(count)s service days for the coming year.", count=count), "ok")
+            return redirect(url_for("days.series"))
+    return _activity_page("days/series.html", form), form.status
+
+
+@blueprint.post("/series/<uuid:series_id>/plan")
+@allow(PLAN)
+def plan(series_id: UUID) -> Response:
+    """Plan a series one year ahead; what stands is left alone."""
+    today = clock.today(current_standing().community.time_zone)
+    with begin() as session:
+        made = occasions.plan_series(
+            session, current_actor(), series_id=series_id, until=today + PLAN_AHEAD
+        )
+        count = len(made)
+    flash(_("Planned %(count)s service days for the coming year.", count=count), "ok")
+    return redirect(url_for("days.series"))
+
+
+# ---------------------------------------------------------------- sites
+
+
+@blueprint.get("/sites")
+@allow(PLAN)
+def sites() -> str:
+    """Show the sites and the form of a new one."""
+    return _sites_page(Form(SiteForm))
+
+
+@blueprint.post("/sites")
+@allow(PLAN)
+def create_site() -> Answer:
+    """Add a site."""
+    form = Form.read(SiteForm)
+    if not form.is_valid:
+        return _sites_page(form), form.status
+    with begin() as session:
+        occasions.create_site(session, current_actor(), **form.data)
+    flash(_("Saved."), "ok")
+    return redirect(url_for("days.sites"))
+
+
+# ---------------------------------------------------------------- private
+
+
+def _activity(data: dict[str, Any]) -> Activity:
+    return Activity(data["site_id"], data["leader_member_id"], data["title"], data["category"])
+
+
+def _slot(data: dict[str, Any]) -> SlotPlan:
+    return SlotPlan(data["start_time"], data["end_time"], data["capacity"])
+
+
+def _field(refusal: Refusal) -> str:
+    """Return the field that a refusal speaks of."""
+    fields = {
+        "wrong_times": "start_time",
+        "wrong_recurrence": "rule",
+        "not_a_leader": "leader_member_id",
+    }
+    return fields.get(refusal.code, str(refusal.details.get("field", "")))
+
+
+def _activity_page(template: str, form: Form) -> str:
+    with reading() as session:
+        known_sites = calendar.sites(session, current_actor())
+        known_leaders = calendar.leaders(session, current_actor())
+        lines = calendar.series(session, current_actor())
+    return render_template(
+        template,
+        form=form,
+        series=lines,
+        sites=[(site.id, f"{site.name} {site.address}") for site in known_sites],
+        leaders=[(leader.id, leader.name) for leader in known_leaders],
+        categories=[
+            (value.value, say(text, {})) for value, text in service_words.CATEGORIES.items()
+        ],
+    )
+
+
+def _occasion_page(occasion_id: UUID, form: Form) -> str:
+    search = request.args.get("find", "")[: roster.SEARCH_LENGTH_MAX]
+    with reading() as session:
+        shown = roster.roster(session, current_actor(), occasion_id)
+        found = roster.find_people(session, current_actor(), occasion_id, search=search)
+    return render_template(
+        "days/show.html",
+        form=form,
+        roster=shown,
+        line=shown.line,
+        found=found,
+        search=search,
+        now=clock.now(),
+    )
+
+
+def _sites_page(form: Form) -> str:
+    with reading() as session:
+        known = calendar.sites(session, current_actor())
+    return render_template("days/sites.html", form=form, sites=known)

@@ -1,0 +1,128 @@
+"""The volunteer's phone: home, statements, pay code, service days."""
+
+from typing import Final
+from uuid import UUID
+
+import marshmallow as ma
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from timebank.actors import Permission
+from timebank.service import calendar, record, signup
+from timebank.service.record import Book
+from web.auth import allow, current_actor
+from web.fields import Identifier
+from web.forms import Form
+from web.i18n import N_, _
+from web.menu import Entry, Place
+from web.qr import code128_svg, qr_svg
+from web.session import begin, keys, reading
+
+blueprint = Blueprint("volunteer", __name__, url_prefix="/me")
+
+MENU = (
+    Entry("volunteer.home", N_("Home"), "house", Permission.SEE_OWN_RECORD, Place.PHONE, 10),
+    Entry("volunteer.days", N_("Service days"), "calendar3", Permission.TAKE_PART, Place.PHONE, 20),
+)
+PAY_CODE_GROUP: Final = 4
+
+
+class StatementQuery(ma.Schema):
+    """Which page of the passbook."""
+
+    class Meta:
+        """Options of marshmallow: a link may carry more than we know."""
+
+        unknown = ma.EXCLUDE
+
+    before = Identifier(load_default=None)
+
+
+@blueprint.get("/")
+@allow(Permission.SEE_OWN_RECORD)
+def home() -> str:
+    """Show the three numbers, the next shift and the ways on."""
+    actor = current_actor()
+    with reading() as session:
+        shown = record.home(session, actor)
+    return render_template(
+        "volunteer/home.html", home=shown, is_leading=actor.may(Permission.RUN_OCCASION)
+    )
+
+
+@blueprint.get("/statement/<any(time, points):book>")
+@allow(Permission.SEE_OWN_RECORD)
+def statement(book: str) -> str:
+    """Show one page of the passbook."""
+    query = Form.read(StatementQuery, request.args)
+    before: UUID | None = query.data.get("before")
+    with reading() as session:
+        page = record.statement(session, current_actor(), book=Book(book), before=before)
+    return render_template("volunteer/statement.html", page=page, is_newest=before is None)
+
+
+@blueprint.get("/pay-code")
+@allow(Permission.SEE_OWN_RECORD)
+def pay_code() -> str:
+    """Show the code for the clerk, as QR, bars and digits."""
+    return _pay_code_page("volunteer/pay_code.html")
+
+
+@blueprint.get("/pay-code/plate")
+@allow(Permission.SEE_OWN_RECORD)
+def pay_code_plate() -> str:
+    """Return the code alone, for the page that keeps itself fresh."""
+    return _pay_code_page("volunteer/_pay_code.html")
+
+
+@blueprint.get("/days")
+@allow(Permission.TAKE_PART)
+def days() -> str:
+    """Show what is on in the coming weeks."""
+    with reading() as session:
+        lines = calendar.upcoming_slots(session, current_actor())
+    return render_template("volunteer/days.html", lines=lines)
+
+
+@blueprint.get("/days/<uuid:occasion_id>")
+@allow(Permission.TAKE_PART)
+def day(occasion_id: UUID) -> str:
+    """Show one service day with its slots."""
+    with reading() as session:
+        lines = calendar.slots_of(session, current_actor(), occasion_id)
+    return render_template("volunteer/day.html", lines=lines)
+
+
+@blueprint.post("/days/sign-up/<uuid:slot_id>")
+@allow(Permission.TAKE_PART)
+def sign_up(slot_id: UUID) -> Response:
+    """Sign up for a slot; pressing again changes nothing."""
+    with begin() as session:
+        row = signup.sign_up(session, current_actor(), slot_id=slot_id)
+        occasion_id = row.occasion_id
+    flash(_("You are on the list. See you there!"), "ok")
+    return redirect(url_for("volunteer.day", occasion_id=occasion_id))
+
+
+@blueprint.post("/days/<uuid:occasion_id>/withdraw")
+@allow(Permission.TAKE_PART)
+def withdraw(occasion_id: UUID) -> Response:
+    """Take the sign-up back; pressing again changes nothing."""
+    with begin() as session:
+        signup.withdraw(session, current_actor(), occasion_id=occasion_id)
+    flash(_("Your sign-up has been withdrawn; the place is free for somebody else."), "ok")
+    return redirect(url_for("volunteer.day", occasion_id=occasion_id))
+
+
+def _pay_code_page(template: str) -> str:
+    with reading() as session:
+        code = record.pay_code(session, current_actor(), keys())
+    digits = code.digits
+    groups = [digits[at : at + PAY_CODE_GROUP] for at in range(0, len(digits), PAY_CODE_GROUP)]
+    return render_template(
+        template,
+        code=code,
+        grouped=" ".join(groups),
+        qr=qr_svg(digits, label=_("Pay code as QR"), level="M"),
+        bars=code128_svg(digits, label=_("Pay code as bars")),
+    )
