@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -64,19 +65,8 @@ def give_sign_in(
     member = locked_member(session, actor, member_id)
     phone = normalized_phone(phone)
     passwords.check_password(password, phone=phone)
-    person = session.scalar(sa.select(Person).where(Person.phone == phone).with_for_update())
-    if person is None:
-        person = Person(
-            id=new_id(),
-            phone=phone,
-            password_hash=passwords.hashed(password),
-            must_change_password=must_change,
-            created_at=clock.now(),
-        )
-        session.add(person)
-        session.flush()
-    else:
-        _check_free(session, member, person)
+    person = _person_with(session, phone, password, must_change=must_change)
+    _check_free(session, member, person)
     member.person_id = person.id
     audit.record(session, actor, "give_sign_in", f"member:{member.id}", person=str(person.id))
     session.flush()
@@ -113,6 +103,25 @@ def phone_of(session: Session, member: Member) -> str | None:
     if member.person_id is None:
         return None
     return session.scalar(sa.select(Person.phone).where(Person.id == member.person_id))
+
+
+def _person_with(session: Session, phone: str, password: str, *, must_change: bool) -> Person:
+    """Return the person of a number, locked; made if absent, giving way to a twin."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    session.execute(
+        insert(Person)
+        .values(
+            id=new_id(),
+            phone=phone,
+            password_hash=passwords.hashed(password),
+            session_epoch=0,
+            must_change_password=must_change,
+            created_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["phone"])
+    )
+    return session.scalars(sa.select(Person).where(Person.phone == phone).with_for_update()).one()
 
 
 def _check_free(session: Session, member: Member, person: Person) -> None:
