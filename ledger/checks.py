@@ -125,4 +125,7 @@ def _check_text(field: str, text: str, length_max: int) -> None:
 
 def _is_storable(text: str) -> bool:
     """PostgreSQL keeps no NUL, and half a surrogate pair has no UTF-8 form."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False

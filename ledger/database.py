@@ -35,11 +35,6 @@ _SQLITE_PRAGMAS: dict[str, tuple[str, object]] = {
     "recursive_triggers": ("ON", 1),
     "busy_timeout": (str(LOCK_TIMEOUT_MILLISECONDS), LOCK_TIMEOUT_MILLISECONDS),
 }
-_READING: dict[str, dict[str, object]] = {
-    # On SQLite every transaction is a snapshot already.
-    "sqlite": {"ledger_reading": True},
-    "postgresql": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
-}
 _BUSY_SQLSTATES = {"40001", "40P01", "55P03"}
 _BUSY_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNAVAILABLE_SQLITE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
@@ -65,11 +60,10 @@ class Database:
             Unavailable: it cannot be reached (`unavailable`).
         """
         self.url = sa.make_url(url)
-        makers = {"sqlite": _sqlite_engine, "postgresql": _postgresql_engine}
+        makers = {"sqlite": _sqlite_engines, "postgresql": _postgresql_engines}
         if self.url.get_backend_name() not in makers:
             raise UnfitDatabase(f"a book needs SQLite or PostgreSQL, not {self.url.drivername}")
-        self.engine = makers[self.url.get_backend_name()](self.url)
-        self._reading_engine = self.engine.execution_options(**_READING[self.engine.dialect.name])
+        self.engine, self._reading_engine = makers[self.url.get_backend_name()](self.url)
         with _clear_errors(), self.engine.connect():
             pass
 
@@ -129,13 +123,29 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        self._reading_engine.dispose()
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
+def _sqlite_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
+    """Return the writer and the reader, each with connections of its own.
+
+    To switch one connection between the two by `query_only` would make SQLite compile every
+    statement and trigger anew after each switch: ten times the cost of a post.
+    """
+    return _sqlite_engine(url, "BEGIN IMMEDIATE"), _sqlite_engine(url, "BEGIN")
+
+
+def _sqlite_engine(url: sa.URL, begin: str) -> sa.Engine:
     engine = sa.create_engine(url, pool_size=_POOL_SIZE, poolclass=sa.pool.QueuePool)
     sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
+    if begin == "BEGIN":
+        sa.event.listen(engine, "connect", _only_read)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _only_read(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
@@ -148,24 +158,20 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
             raise UnfitDatabase(f"SQLite keeps {name} at {found!r} where {expected!r} is needed")
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    is_reading = connection.get_execution_options().get("ledger_reading", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if is_reading else 'OFF'}")
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
-
-
-def _postgresql_engine(url: sa.URL) -> sa.Engine:
+def _postgresql_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
     options = (
         f"-c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}"
         f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MILLISECONDS}"
         " -c timezone=UTC"
     )
-    return sa.create_engine(
+    writer = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         isolation_level="READ COMMITTED",
         pool_size=_POOL_SIZE,
         connect_args={"options": options},
     )
+    reader = writer.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+    return writer, reader
 
 
 @contextmanager

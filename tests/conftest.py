@@ -108,7 +108,7 @@ def database(book: Book) -> Iterator[Database]:
     """The book as the application sees it: on PostgreSQL, through the restricted role."""
     opened = Database(book.url)
     yield opened
-    opened.engine.dispose()
+    opened.dispose()
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def owner_database(book: Book) -> Iterator[Database]:
     """The same book as the owner of its tables sees it."""
     opened = Database(book.owner_url)
     yield opened
-    opened.engine.dispose()
+    opened.dispose()
 
 
 @pytest.fixture

@@ -39,13 +39,19 @@ BEGIN
            LEFT JOIN ledger_balance b ON b.community_id = p.community_id AND b.account_id = p.account_id
           WHERE p.community_id = NEW.community_id AND p.transaction_id = NEW.id
             AND a.is_bounded = 1 AND b.is_open IS NOT 1);
+  -- Sums per row, not a GROUP BY of all: that tempts the planner into walking the whole account index.
   UPDATE ledger_balance
-     SET posted_in = posted_in + moved.paid_in, posted_out = posted_out + moved.paid_out
-    FROM (SELECT account_id, sum(max(amount_minor, 0)) AS paid_in, sum(max(-amount_minor, 0)) AS paid_out
-            FROM ledger_posting
-           WHERE community_id = NEW.community_id AND transaction_id = NEW.id
-           GROUP BY account_id) AS moved
-   WHERE ledger_balance.community_id = NEW.community_id AND ledger_balance.account_id = moved.account_id;
+     SET posted_in = posted_in + (
+         SELECT sum(max(amount_minor, 0)) FROM ledger_posting
+          WHERE community_id = NEW.community_id AND transaction_id = NEW.id
+            AND account_id = ledger_balance.account_id),
+         posted_out = posted_out + (
+         SELECT sum(max(-amount_minor, 0)) FROM ledger_posting
+          WHERE community_id = NEW.community_id AND transaction_id = NEW.id
+            AND account_id = ledger_balance.account_id)
+   WHERE community_id = NEW.community_id AND account_id IN (
+         SELECT account_id FROM ledger_posting
+          WHERE community_id = NEW.community_id AND transaction_id = NEW.id);
   INSERT INTO ledger_outbox (community_id, transaction_id) VALUES (NEW.community_id, NEW.id);
 END;
 --;

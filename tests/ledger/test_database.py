@@ -177,4 +177,4 @@ def test_an_error_of_our_own_passes_as_it_is(database: Database) -> None:
     driver_error = sqlite3.Error if database.is_sqlite else psycopg.Error
 
     with pytest.raises(driver_error, match="nowhere"), database.begin() as session:
-        session.connection().connection.cursor().execute("SELECT nothing FROM nowhere")
+        session.connection().connection.cursor().execute("SELECT missing FROM nowhere")

@@ -1,0 +1,35 @@
+"""`python -m bench [workload …]`: measure, print, write `bench/results`.
+
+Without a name everything is measured. `--rounds` is at least five.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from bench import balances, single_posts, sqlite_posts
+from bench.measure import ROUNDS_MIN
+
+WORKLOADS: dict[str, Callable[[int], None]] = {
+    "posts": single_posts.run,
+    "balances": balances.run,
+    "sqlite": sqlite_posts.run,
+}
+"""posts: W1, W1s, W2. balances: W4. sqlite: W7."""
+
+
+def main() -> None:
+    """Run the workloads that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
+    parser.add_argument("--rounds", type=int, default=ROUNDS_MIN)
+    asked = parser.parse_args()
+    unknown = set(asked.names) - WORKLOADS.keys()
+    if unknown or asked.rounds < ROUNDS_MIN:
+        parser.error(f"workloads are {', '.join(WORKLOADS)}; rounds are at least {ROUNDS_MIN}")
+    for name in asked.names or WORKLOADS:
+        print(f"{name}:", flush=True)
+        WORKLOADS[name](asked.rounds)
+
+
+if __name__ == "__main__":
+    main()
