@@ -45,21 +45,33 @@
   // Ends the burst: what it typed into the focused field is taken out again, and the scan goes to the server.
   function takeBurst() {
     const { text, field, value } = burst;
+    const whole = field === scanLine() ? field.value.trim().toUpperCase() : "";
     burst.text = "";
     if (field instanceof HTMLInputElement) {
       field.blur(); // an open composition of the input method ends here
-      field.value = field === scanLine() ? "" : value;
+      // An answer may have brought a new scan line in the middle of the burst.
+      if (field.id === "scan") scanLine().value = "";
+      else field.value = value;
     }
-    read(text);
+    // A scanner that stutters has put its first digits into the line before the burst began.
+    read(whole.endsWith(text) ? whole : text);
   }
 
   function read(text) {
     if (basket()) {
+      if (scanLine().value === text) scanLine().value = "";
       push({ action: "scan", scan: text });
     } else if (scanLine()) {
       scanLine().value = text;
       scanLine().form.requestSubmit();
     }
+  }
+
+  // What is sent leaves the scan line; what is typed while the answer is on its way stays in it.
+  function taken() {
+    const text = scanLine().value;
+    scanLine().value = "";
+    return text;
   }
 
   function showInputMethod(chinese) {
@@ -106,7 +118,8 @@
     const giveUp = new AbortController();
     const timer = setTimeout(() => giveUp.abort(), ANSWER_MS_MAX);
     try {
-      return await fetch(basket().action, {
+      // The attribute, because the form's own buttons are called action as well.
+      return await fetch(basket().getAttribute("action"), {
         method: "POST", body: data, headers: { "X-Fragment": "1" }, signal: giveUp.signal,
       });
     } finally {
@@ -119,7 +132,10 @@
       leave(answer);
       return;
     }
-    byId("counter").outerHTML = await answer.text();
+    const fragment = await answer.text();
+    const typedSince = scanLine().value;
+    byId("counter").outerHTML = fragment;
+    scanLine().value = typedSince;
     showInputMethod(isChinese);
     play(byId("counter").dataset.sound);
     focusLine(byId("counter").dataset.focus);
@@ -210,7 +226,7 @@
 
   const KEYS = {
     F2: finish,
-    F4: () => push({ action: "find", scan: scanLine().value }),
+    F4: () => push({ action: "find", scan: taken() }),
     Escape: cancel,
     Delete: () => onRow("remove"),
     "+": () => onRow("plus"),
@@ -279,7 +295,7 @@
     if (button?.name === "pick") push({ action: "scan", scan: button.value });
     else if (button?.value === "finish") finish();
     else if (["plus", "minus", "remove"].includes(button?.value)) onRow(button.value);
-    else if (button?.value && button.value !== "scan") push({ action: button.value, scan: scanLine().value });
+    else if (button?.value && button.value !== "scan") push({ action: button.value, scan: taken() });
     else if (scanLine().value.trim()) read(scanLine().value);
     focusLine(button?.value === "finish" ? "pin" : "");
   }, true);
@@ -291,5 +307,5 @@
 
   showMuted();
   showInputMethod(false);
-  focusLine(byId("counter")?.dataset.focus);
+  if (byId("counter")?.dataset.focus) focusLine(byId("counter").dataset.focus);
 })();
