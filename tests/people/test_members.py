@@ -199,7 +199,7 @@ def test_members_see_their_own_record_and_no_other(session: Session, people: Peo
     alice = actor_of(people.alice)
 
     assert members.show_member(session, alice, people.alice.id) is people.alice
-    with pytest.raises(NotAllowed):
+    with pytest.raises(MemberNotFound):
         members.show_member(session, alice, people.wen.id)
 
 

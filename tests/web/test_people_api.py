@@ -209,7 +209,7 @@ def test_volunteers_see_themselves_alone(
     machine = Machine(client, who)
 
     assert machine.send("GET", f"{MEMBERS}/{bob.id}").status_code == 200
-    assert machine.send("GET", f"{MEMBERS}/{alice.id}").status_code == 403
+    assert machine.send("GET", f"{MEMBERS}/{alice.id}").status_code == 404
     assert machine.send("GET", MEMBERS).status_code == 403
 
 

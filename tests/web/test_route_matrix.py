@@ -26,6 +26,7 @@ from web.auth import access_table
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 API = "/api/"
+NOBODYS_NUMBER = 99_999
 SESSION_ENDS = {"account.sign_out", "account.sign_out_everywhere"}
 """Walked last: the browser is nobody's afterwards."""
 
@@ -63,7 +64,6 @@ def _steps(app: Flask) -> list[Step]:
 def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[str, object]:
     """Return a value for every parameter: a row of the other community, or of nobody."""
     nobody = str(uuid4())
-    is_other = other is not None and other.certificate is not None
     return {
         "member_id": other.people["neighbour"].id if other else nobody,
         "certificate_id": other.certificate.id if other and other.certificate else nobody,
@@ -75,7 +75,9 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "photo_id": nobody,
         "award_id": nobody,
         "policy_id": nobody,
-        "number": other.goods[0].number if is_other and other else 99_999,
+        "number": other.goods[0].number if other else NOBODYS_NUMBER,
+        "item_number": other.goods[0].number if other else NOBODYS_NUMBER,
+        "receipt_number": other.receipt_number if other else NOBODYS_NUMBER,
         "book": "points",
         "code": "X",
         "token": "X" * 16,
@@ -199,4 +201,4 @@ def test_another_communitys_rows_are_not_there(
 
 
 def _names_a_row(step: Step) -> bool:
-    return any(name.endswith("_id") or name == "number" for name in step.rule.arguments)
+    return any(name.endswith(("_id", "number")) for name in step.rule.arguments)

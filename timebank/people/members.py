@@ -255,11 +255,11 @@ def show_member(session: Session, actor: Actor, member_id: UUID) -> Member:
     """Return a member's record to somebody who manages members, or to the member.
 
     Raises:
-        MemberNotFound: (`member_not_found`).
-        NotAllowed: somebody else's record (`not_allowed`).
+        MemberNotFound: not there, or not for the actor's eyes: the two answer alike
+            (`member_not_found`).
     """
-    if member_id != actor.member_id:
-        actor.require(Permission.MANAGE_MEMBERS)
+    if member_id != actor.member_id and not actor.may(Permission.MANAGE_MEMBERS):
+        raise MemberNotFound
     return get_member(session, actor, member_id)
 
 
