@@ -56,9 +56,14 @@ HOME_BY_ROLE: Final = (
 HOME_OF_VOLUNTEERS: Final = "/me/"
 
 
+def workplace_of(roles: frozenset[Role]) -> str:
+    """Return where the first role held works; empty for volunteers alone."""
+    return next((path for role, path in HOME_BY_ROLE if role in roles), "")
+
+
 def home_of(roles: frozenset[Role]) -> str:
-    """Return where `/` leads: the workplace of the first role held, else the volunteer's home."""
-    return next((path for role, path in HOME_BY_ROLE if role in roles), HOME_OF_VOLUNTEERS)
+    """Return where `/` leads: the workplace, else the volunteer's home."""
+    return workplace_of(roles) or HOME_OF_VOLUNTEERS
 
 
 def gather(app: Flask, modules: list[ModuleType]) -> None:

@@ -19,7 +19,7 @@ from web.auth import allow, current_actor, current_standing, find_standing, publ
 from web.fields import Identifier, Phone, Secret
 from web.forms import Form
 from web.i18n import N_, _
-from web.menu import Entry, Place
+from web.menu import Entry, Place, workplace_of
 from web.preferences import local_path
 from web.security import limiter
 from web.session import begin, reading
@@ -30,7 +30,7 @@ MENU = (
     Entry(
         "account.show", N_("Me"), "person", Permission.SEE_OWN_RECORD, place=Place.PHONE, order=90
     ),
-    Entry("account.show", N_("My account"), "person", Permission.SEE_OWN_RECORD, order=90),
+    Entry("account.show", N_("My account"), "person", Permission.SEE_OWN_RECORD, order=99),
 )
 SIGN_INS_PER_ADDRESS = "60/minute"
 
@@ -130,6 +130,7 @@ def show() -> str:
             "account/show.html",
             member=get_member(session, standing.actor, standing.member_id),
             card=latest_card(session, standing.actor, standing.member_id),
+            workplace=workplace_of(standing.roles),
             communities=communities_of_person(session, standing.person_id)
             if standing.person_id
             else [],
