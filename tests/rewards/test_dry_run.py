@@ -193,11 +193,9 @@ def test_a_period_runs_forward_and_ends_today_at_the_latest(world: World) -> Non
     assert dry_run(world.session, world.desk, period_from=day, period_to=day).rows
 
 
-def test_without_a_table_there_is_no_list(session: Session) -> None:
-    bare = make_world(session, code="B", has_rule=False)
-
+def test_before_the_first_table_there_is_no_list(world: World) -> None:
     with pytest.raises(errors.NoStarRule):
-        dry_run(session, bare.desk)
+        dry_run(world.session, world.desk, period_to=date(2025, 12, 31))
 
 
 @pytest.mark.databases("sqlite")

@@ -94,7 +94,8 @@ def test_only_a_social_worker_releases_a_table(world: World, role: Role) -> None
 
 
 def test_each_community_has_its_own_tables(world: World, session: Session) -> None:
-    other = make_world(session, code="A", has_rule=False)
+    other = make_world(session, code="A")
+    release_star_rule(session, world.desk, thresholds_minutes=(600,))
 
-    assert star_rules(session, other.id) == []
-    assert len(star_rules(session, world.id)) == 1
+    assert [rule.version for rule in star_rules(session, other.id)] == [1]
+    assert [rule.version for rule in star_rules(session, world.id)] == [2, 1]

@@ -10,12 +10,11 @@ from ledger import clock
 from ledger.ids import new_id
 from ledger.journal import Draft, Leg, post, reverse
 from ledger.schema import TransactionKind
+from tests.makers import FOUNDED_AT, actor_of, make_community, make_member
 from timebank import chart
 from timebank.actors import Actor, Role
 from timebank.contributions import Category, Provenance
-from timebank.people import members, organisations
 from timebank.people.models import Community, Member
-from timebank.rewards.stars import release_star_rule
 from timebank.service.models import (
     Attendance,
     AttendanceState,
@@ -48,14 +47,14 @@ class World:
         return self.community.community_id
 
     def actor(self, member: Member, *roles: Role) -> Actor:
-        return Actor(self.id, member.id, frozenset(roles or {Role.VOLUNTEER}), member.name)
+        return actor_of(member, *roles)
 
     @property
     def desk(self) -> Actor:
         return self.actor(self.alice, Role.SOCIAL_WORKER)
 
     def add(self, name: str) -> Member:
-        return members.add_member(self.session, Actor.system(self.id, "test"), name=name)
+        return make_member(self.session, self.community, name)
 
     def serve(
         self,
@@ -151,26 +150,14 @@ class World:
         return occasion, slot
 
 
-def make_world(session: Session, *, code: str = "D", has_rule: bool = True) -> World:
-    """Make a community with its table of stars in force since the first day of the year."""
-    with clock.at(datetime(2026, 1, 1, 0, 0, tzinfo=UTC)):
-        street = organisations.add_street(session, name="思阳街道", name_en="Siyang Street")
-        community = organisations.add_community(
-            session,
-            street,
-            code=code,
-            name=f"{code}社区",
-            name_en=f"Community {code}",
-            issuer_name=f"L市{code}社区居民委员会",
-            issuer_contact="0770-555 0109",
-            responsible_name="农世安",
+def make_world(session: Session, *, code: str = "D") -> World:
+    """Make a community with three people; its table of stars starts with the year."""
+    community = make_community(session, code=code)
+    with clock.at(FOUNDED_AT):
+        alice, bob, charlie = (
+            make_member(session, community, name) for name in ("蒙小燕", "韦桂芬", "农玉")
         )
-        system = Actor.system(community.community_id, "test")
-        names = ("蒙小燕", "韦桂芬", "农玉")
-        alice, bob, charlie = (members.add_member(session, system, name=name) for name in names)
-        if has_rule:
-            release_star_rule(session, system, thresholds_minutes=THRESHOLDS)
         site = Site(community_id=community.community_id, id=new_id(), name="广场", address="")
         session.add(site)
         session.flush()
-        return World(session, community, alice, bob, charlie, site.id)
+    return World(session, community, alice, bob, charlie, site.id)
