@@ -9,7 +9,6 @@ module has `blueprint` made by `web.api.area`.
 """
 
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
@@ -53,9 +52,9 @@ PAGES: Final = (
 API: Final = (
     "web.api.people",
     "web.api.service",
+    "web.api.attendance",
     "web.api.shop",
     "web.api.rewards",
-    "web.api.ledger",
 )
 
 
@@ -102,7 +101,7 @@ def _register(app: Flask) -> None:
 
 
 def _modules(names: tuple[str, ...]) -> list[ModuleType]:
-    return [import_module(name) for name in names if find_spec(name)]
+    return [import_module(name) for name in names]
 
 
 def _compress(app: Flask) -> None:
