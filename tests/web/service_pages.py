@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from ledger import clock
 from ledger.database import Database
-from tests.makers import make_community, make_member, make_sign_in, system_actor
+from tests.makers import SignIn, make_community, make_member, make_sign_in, system_actor
 from tests.visitors import sign_in
 from timebank.actors import Actor, Role
 from timebank.contributions import Category
@@ -42,6 +42,7 @@ class Day:
     app: Flask
     database: Database
     people: dict[str, Member]
+    signs: dict[str, SignIn]
     browsers: dict[str, FlaskClient]
     occasion_id: UUID
     slot_id: UUID
@@ -92,4 +93,4 @@ def make_day(app: Flask, database: Database) -> Day:
         session.flush()
         session.expunge_all()
     browsers = {name: sign_in(app.test_client(), who) for name, who in signs.items()}
-    return Day(app, database, people, browsers, occasion_id, slot_id, site_id)
+    return Day(app, database, people, signs, browsers, occasion_id, slot_id, site_id)

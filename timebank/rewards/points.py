@@ -30,6 +30,8 @@ POINTS_PER_HOUR_MAX: Final = 60
 """One point a minute is the most any rule may promise."""
 DAILY_MINUTES_MAX: Final = 24 * MINUTES_PER_HOUR
 POLICIES_LISTED_MAX: Final = 100
+START_DAYS_AHEAD_MAX: Final = 1_096
+"""Three years."""
 
 
 class NoPolicy(Refused):
@@ -46,6 +48,13 @@ class PolicyTooEarly(Refused):
     message = N_(
         "A new points rule must start on %(earliest_on)s or later; %(starts_on)s is too early."
     )
+
+
+class PolicyTooFar(Invalid):
+    """A version for the next century is a slip of the keyboard."""
+
+    code = "policy_too_far"
+    message = N_("A points rule starts at most %(days)s days ahead; %(starts_on)s is too far.")
 
 
 class WrongRule(Invalid):
@@ -190,7 +199,7 @@ def release(session: Session, actor: Actor, *, starts_on: date, rule: Rule) -> P
 
     Raises:
         NotAllowed: `not_allowed`, the actor plans no service.
-        PolicyTooEarly: `policy_too_early`.
+        PolicyTooEarly: `policy_too_early`; PolicyTooFar: `policy_too_far`.
         WrongRule: `wrong_rule`.
     """
     actor.require(Permission.PLAN_SERVICE)
@@ -200,11 +209,14 @@ def release(session: Session, actor: Actor, *, starts_on: date, rule: Rule) -> P
         .where(Community.community_id == actor.community_id)
         .with_for_update(key_share=True)
     ).one()
+    today = clock.today(community.time_zone)
+    if (starts_on - today).days > START_DAYS_AHEAD_MAX:
+        raise PolicyTooFar(days=START_DAYS_AHEAD_MAX, starts_on=starts_on.isoformat())
     newest = session.scalars(
         _versions(actor.community_id).order_by(PointsPolicy.version.desc()).limit(1)
     ).one_or_none()
     if newest is not None:
-        earliest = max(clock.today(community.time_zone), newest.starts_on)
+        earliest = max(today, newest.starts_on)
         if starts_on <= earliest:
             raise PolicyTooEarly(
                 earliest_on=date.fromordinal(earliest.toordinal() + 1).isoformat(),

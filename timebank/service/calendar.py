@@ -171,24 +171,18 @@ def sites(session: Session, actor: Actor) -> list[Site]:
 def series(session: Session, actor: Actor) -> list[SeriesLine]:
     """Return the community's series by title, each with the last day it is planned for."""
     actor.require(Permission.PLAN_SERVICE)
-    last = (
-        select(func.max(Occasion.occurs_on))
-        .where(Occasion.community_id == Series.community_id, Occasion.series_id == Series.id)
-        .scalar_subquery()
-    )
-    leader = aliased(Member)
-    found = session.execute(
-        select(Series, Site, leader.name, last)
-        .join(Site, and_(Site.community_id == Series.community_id, Site.id == Series.site_id))
-        .join(
-            leader,
-            and_(leader.community_id == Series.community_id, leader.id == Series.leader_member_id),
-        )
-        .where(Series.community_id == actor.community_id)
-        .order_by(Series.title, Series.id)
-        .limit(LISTED_MAX)
-    )
-    return [SeriesLine(*line) for line in found]
+    return [SeriesLine(*line) for line in session.execute(_series_query(actor))]
+
+
+def series_line(session: Session, actor: Actor, series_id: UUID) -> SeriesLine:
+    """Return one series.
+
+    Raises:
+        NotHere: `not_found`.
+    """
+    actor.require(Permission.PLAN_SERVICE)
+    checks.fetch(session, actor, Series, series_id, "series")
+    return SeriesLine(*session.execute(_series_query(actor).where(Series.id == series_id)).one())
 
 
 def leaders(session: Session, actor: Actor) -> list[Member]:
@@ -212,6 +206,26 @@ def leaders(session: Session, actor: Actor) -> list[Member]:
 
 
 # ---------------------------------------------------------------- private
+
+
+def _series_query(actor: Actor) -> Select[Series, Site, str, date | None]:
+    last = (
+        select(func.max(Occasion.occurs_on))
+        .where(Occasion.community_id == Series.community_id, Occasion.series_id == Series.id)
+        .scalar_subquery()
+    )
+    leader = aliased(Member)
+    return (
+        select(Series, Site, leader.name, last)
+        .join(Site, and_(Site.community_id == Series.community_id, Site.id == Series.site_id))
+        .join(
+            leader,
+            and_(leader.community_id == Series.community_id, leader.id == Series.leader_member_id),
+        )
+        .where(Series.community_id == actor.community_id)
+        .order_by(Series.title, Series.id)
+        .limit(LISTED_MAX)
+    )
 
 
 def _slot_query(actor: Actor) -> Select[Occasion, Slot, Site, str, AttendanceState | None]:

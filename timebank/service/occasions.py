@@ -119,7 +119,7 @@ def create_series(
         actor: a social worker.
         activity: what, where, led by whom.
         rule: RRULE by days, such as `FREQ=MONTHLY;BYMONTHDAY=9`.
-        starts_on: first day the rule counts from.
+        starts_on: first day the rule counts from, at most 400 days from today.
         slot: local times and places of every occasion.
 
     Raises:
@@ -130,6 +130,9 @@ def create_series(
     actor.require(Permission.PLAN_SERVICE)
     checked = _checked_activity(session, actor, activity)
     recurrence.read_recurrence(rule)
+    today = clock.today(checks.community_of(session, actor).time_zone)
+    if abs((starts_on - today).days) > PLANNING_DAYS_MAX:
+        raise WrongField(field="starts_on", expected=f"±{PLANNING_DAYS_MAX} d")
     [slot] = _check_slots([slot])
     series = Series(
         community_id=actor.community_id,

@@ -1,0 +1,206 @@
+"""The API of service days, as a machine uses it: with a bearer token and JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from ledger import clock
+from ledger.database import Database
+from tests.web.service_pages import TITLE, Day, at, make_day
+from timebank.people import tokens
+from timebank.service.models import AttendanceState
+
+NONCE = "a-nonce-of-this-test"
+
+
+@pytest.fixture
+def day(app: Flask, database: Database) -> Iterator[Day]:
+    with clock.at(at("8:58")):
+        yield make_day(app, database)
+
+
+@pytest.fixture
+def ask(day: Day):  # type: ignore[no-untyped-def]
+    """Send one request as one of the people."""
+    held: dict[str, str] = {}
+
+    def send(name: str, method: str, path: str, body: object = None) -> Any:
+        if name not in held:
+            with day.database.begin() as session:
+                held[name] = tokens.issue_token(
+                    session,
+                    phone=day.signs[name].phone,
+                    password=day.signs[name].password,
+                    community_code="D",
+                    name="test",
+                ).token
+        return day.app.test_client().open(
+            f"/api/v1{path}",
+            method=method,
+            json=body,
+            headers={"Authorization": f"Bearer {held[name]}"},
+        )
+
+    return send
+
+
+def _ticket(ask: Any, day: Day, name: str = "charlie") -> str:
+    shown = ask("bob", "GET", f"/occasions/{day.occasion_id}/venue-code").get_json()
+    code = shown["path"].removeprefix("S/")
+    return str(ask(name, "GET", f"/venue-codes/{code}").get_json()["ticket"])
+
+
+def test_the_whole_day_by_api(ask: Any, day: Day) -> None:
+    ticket = _ticket(ask, day)
+    press = {"ticket": ticket, "nonce": NONCE, "intent": "in"}
+    came = ask("charlie", "POST", "/checkins", press)
+    again = ask("charlie", "POST", "/checkins", press)
+    with clock.at(at("11:34")):
+        leave = {"ticket": _ticket(ask, day), "nonce": NONCE + "-out", "intent": "out"}
+        left = ask("charlie", "POST", "/checkins", leave)
+    with clock.at(at("12:10")):
+        rows = ask("bob", "GET", f"/occasions/{day.occasion_id}/attendances").get_json()
+        marks = {"marks": [{"attendance_id": rows[0]["id"], "mark": "present"}]}
+        path = f"/occasions/{day.occasion_id}/confirmations"
+        done = ask("bob", "POST", path, marks)
+        repeated = ask("bob", "POST", path, marks)
+        statement = ask("charlie", "GET", "/me/statement?book=points").get_json()
+
+    assert (came.status_code, came.get_json()["status"]) == (201, "ok")
+    assert (again.status_code, again.get_json()["status"]) == (200, "replay")
+    assert (left.status_code, left.get_json()["details"]["minutes"]) == (201, 156)
+    assert (done.status_code, done.get_json()["minutes"]) == (201, 150)
+    assert done.get_json() == repeated.get_json()
+    assert statement["closing_minor"] == 5
+    assert statement["lines"][0]["source"] == f"attendance:{rows[0]['id']}"
+
+
+def test_a_refusal_has_the_error_shape_and_the_answer_shape(ask: Any, day: Day) -> None:
+    body = {"ticket": _ticket(ask, day, "dora"), "nonce": NONCE}
+
+    refused = ask("dora", "POST", "/checkins", body)
+
+    answer = refused.get_json()
+    assert refused.status_code == 409
+    assert set(answer) == {
+        *("code", "message", "details", "status", "reason", "first_seen", "occasion", "next_action")
+    }
+    assert (answer["code"], answer["next_action"]) == ("not_enrolled", "join")
+    assert answer["occasion"]["title"] == TITLE
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("nonce", "short"),
+        ("nonce", "with a blank in it"),
+        ("ticket", ""),
+        ("intent", "sideways"),
+        ("is_joining", "yes"),
+        ("points", 100),
+    ],
+)
+def test_a_wrong_field_is_named(ask: Any, day: Day, field: str, value: object) -> None:
+    body = {"ticket": _ticket(ask, day), "nonce": NONCE, field: value}
+
+    refused = ask("charlie", "POST", "/checkins", body)
+
+    assert refused.status_code == 422
+    assert list(refused.get_json()["details"]["fields"]) == [field]
+
+
+def test_the_leader_scans_by_api(ask: Any, day: Day) -> None:
+    body = {"member_id": str(day.people["charlie"].id), "nonce": NONCE, "intent": "in"}
+
+    answer = ask("bob", "POST", f"/occasions/{day.occasion_id}/checkins", body)
+
+    assert answer.status_code == 201
+    assert day.row("charlie").in_by_id == day.people["bob"].id
+
+
+def test_planning_by_api(ask: Any, day: Day) -> None:
+    site = ask("alice", "POST", "/sites", {"name": "敬老院", "address": "一楼"}).get_json()
+    activity = {
+        "site_id": site["id"],
+        "leader_member_id": str(day.people["bob"].id),
+        "title": "看望老人",
+        "category": "outreach",
+    }
+    slots = [
+        {"start_time": "14:00", "end_time": "15:00", "capacity": 5},
+        {"start_time": "15:00", "end_time": "16:00", "capacity": 5},
+    ]
+    occasion = ask(
+        "alice", "POST", "/occasions", {**activity, "occurs_on": "2026-11-12", "slots": slots}
+    )
+    series = ask(
+        "alice",
+        "POST",
+        "/series",
+        {
+            **activity,
+            "rule": "FREQ=MONTHLY;BYMONTHDAY=9",
+            "starts_on": "2026-11-09",
+            "slot": slots[0],
+        },
+    )
+    planned = ask(
+        "alice",
+        "POST",
+        f"/series/{series.get_json()['id']}/occasions",
+        {"until": "2027-01-31"},
+    )
+    listed = ask("dora", "GET", "/occasions").get_json()
+
+    assert occasion.status_code == 201
+    assert len(occasion.get_json()["slots"]) == 2
+    assert [each["occurs_on"] for each in planned.get_json()] == [
+        *("2026-11-09", "2026-12-09", "2027-01-09")
+    ]
+    assert TITLE in {each["title"] for each in listed}
+
+
+def test_signing_up_and_withdrawing_by_api(ask: Any, day: Day) -> None:
+    with clock.at(at("5:00")):
+        signed = ask("dora", "POST", "/enrolments", {"slot_id": str(day.slot_id)})
+        withdrawn = ask("dora", "POST", f"/occasions/{day.occasion_id}/withdrawals", {})
+
+    assert (signed.status_code, withdrawn.status_code) == (201, 200)
+    assert day.row("dora").state is AttendanceState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-11-09T09:00:00", "yesterday", "0001-01-01T00:00:00+13:00", 5]
+)
+def test_a_moment_needs_its_zone_and_century(ask: Any, day: Day, moment: object) -> None:
+    body = {
+        "slot_id": str(day.slot_id),
+        "member_id": str(day.people["dora"].id),
+        "in_at": moment,
+        "out_at": "2026-11-09T10:00:00+08:00",
+    }
+
+    refused = ask("bob", "POST", "/attendances", body)
+
+    assert refused.status_code == 422
+    assert "in_at" in refused.get_json()["details"]["fields"]
+
+
+def test_a_policy_starts_on_a_day_to_come(ask: Any) -> None:
+    rule = {
+        "points_per_hour": 3,
+        "daily_minutes_max": 300,
+        "points_by_provenance": ["self_scanned"],
+    }
+
+    today = ask("alice", "POST", "/points-policies", {"starts_on": "2026-11-09", "rule": rule})
+    far = ask("alice", "POST", "/points-policies", {"starts_on": "9999-12-31", "rule": rule})
+    tomorrow = ask("alice", "POST", "/points-policies", {"starts_on": "2026-11-10", "rule": rule})
+    by_leader = ask("bob", "POST", "/points-policies", {"starts_on": "2026-11-11", "rule": rule})
+
+    assert (today.status_code, today.get_json()["code"]) == (409, "policy_too_early")
+    assert (far.status_code, far.get_json()["code"]) == (422, "policy_too_far")
+    assert (tomorrow.status_code, tomorrow.get_json()["version"]) == (201, 2)
+    assert by_leader.status_code == 403
