@@ -32,6 +32,7 @@ def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[Fals
             return f"columns.{alias}"
     return False
 
+
 _SQLITE_ONLY = {"fk_ledger_posting_header"}
 
 

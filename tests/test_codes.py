@@ -81,8 +81,11 @@ def test_a_scan_ticket_is_good_for_ten_minutes() -> None:
     )
     late = codes.open_ticket(KEYS, COMMUNITY, text, NOON + timedelta(minutes=10, seconds=2))
 
-    assert fresh is not None and fresh.occasion_id == occasion_id and not fresh.is_expired
-    assert late is not None and late.is_expired
+    assert fresh is not None
+    assert fresh.occasion_id == occasion_id
+    assert not fresh.is_expired
+    assert late is not None
+    assert late.is_expired
     assert codes.open_ticket(KEYS, UUID(int=8), text, NOON) is None
     assert codes.open_ticket(KEYS, COMMUNITY, text[:-1] + "A", NOON) != fresh
 
@@ -105,7 +108,8 @@ def test_a_pay_code_is_good_for_at_most_a_minute() -> None:
     alias = "012345678"
     digits = codes.pay_code(KEYS, COMMUNITY, alias, NOON)
 
-    assert len(digits) == 18 and codes.pay_alias(digits) == alias
+    assert len(digits) == 18
+    assert codes.pay_alias(digits) == alias
     assert (
         codes.matching_pay_step(KEYS, COMMUNITY, digits, NOON + timedelta(seconds=59)) is not None
     )

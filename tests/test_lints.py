@@ -9,16 +9,18 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
+TABLES = "migrations/versions/"
+"""A migration lists columns; it has no logic that could be divided."""
 CLOCK = "ledger/clock.py"
 PRODUCT = ("ledger/", "timebank/", "web/", "migrations/")
 UNFINISHED = re.compile(
-    r"\b(?:TOD[O]|FIXM[E]|XX[X]|HAC[K])\b|NotImplementedErro[r]|\.(?:ski|xfai)[pl]\b"
+    r"\b(?:TOD[O]|FIXM[E]|XX[X]|HAC[K])\b|NotImplementedErro[r]|(?:pytest|mark)\.(?:ski|xfai)[pl]\b"
 )
 BARE_IGNORE = re.compile(r"# ?type: ignore(?!\[)|# ?noqa(?!:)")
 MACHINE_TIME = re.compile(r"datetime\.now\(|date\.today\(|time\.time\(|utcnow\(|func\.now\(")
 CHANCE = re.compile(r"^\s*(?:import|from) random\b|\buuid[14]\(", re.MULTILINE)
 CATCH_ALL = re.compile(r"except\s*(?:Exception|BaseException)?\s*(?:as \w+)?:")
-CAN_FAIL = re.compile(r"raises|expect|assert|verify")
+CAN_FAIL = re.compile(r"raises|expect|assert|refus|check")
 
 
 def _python(*folders: str) -> Iterator[tuple[str, str]]:
@@ -37,7 +39,9 @@ def _functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno + 1
+    """Count the lines of a function, its docstring left out."""
+    docstring = (ast.get_docstring(node, clean=False) or "").count("\n")
+    return (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
 
 
 def _places(pattern: re.Pattern[str], *folders: str) -> list[str]:
@@ -59,7 +63,7 @@ def test_functions_are_short() -> None:
         f"{name}:{node.lineno} {node.name} has {_lines(node)} lines"
         for name, text in _python()
         for node in _functions(text)
-        if _lines(node) > FUNCTION_LINES_MAX
+        if _lines(node) > FUNCTION_LINES_MAX and not name.startswith(TABLES)
     ]
 
     assert long == []
@@ -85,13 +89,21 @@ def test_every_test_can_fail() -> None:
         f"{name}:{node.lineno} {node.name}"
         for name, text in _python("tests/")
         for node in _functions(text)
-        if node.name.startswith("test_") and not any(map(_can_fail, ast.walk(node)))
+        if node.name.startswith("test_") and not _can_fail(node, _helpers_that_fail(text))
     ]
 
     assert toothless == []
 
 
-def _can_fail(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        return CAN_FAIL.search(ast.unparse(node.func)) is not None
-    return isinstance(node, ast.Assert)
+def _helpers_that_fail(text: str) -> set[str]:
+    return {node.name for node in _functions(text) if _can_fail(node, set())}
+
+
+def _can_fail(function: ast.AST, helpers: set[str]) -> bool:
+    """Tell whether a function asserts, by itself or through a helper of its own file."""
+    called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    return (
+        any(isinstance(node, ast.Assert) for node in ast.walk(function))
+        or any(CAN_FAIL.search(name) for name in called)
+        or not called.isdisjoint(helpers)
+    )

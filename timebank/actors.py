@@ -1,7 +1,7 @@
 """Who acts, and what each role may do: the one table of permissions.
 
-Words: a *role* is held by a member in one community; a *permission* is what a rule asks for; an *actor* is a signed-in member with the
-roles held in the community they are in at the moment.
+Words: a *role* is held by a member in one community; a *permission* is what a rule asks for; an
+*actor* is a signed-in member with the roles held in the community they are in at the moment.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,10 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A member acting in one community; `member_id` is None only for the system itself (set-up, command line)."""
+    """A member acting in one community.
+
+    `member_id` is None only for the system itself (set-up, command line).
+    """
 
     community_id: UUID
     member_id: UUID | None
@@ -66,7 +69,10 @@ class Actor:
 
     @classmethod
     def system(cls, community_id: UUID, name: str) -> "Actor":
-        """Return the actor of a command or job; it holds every role and is recorded as `system:<name>`."""
+        """Return the actor of a command or job.
+
+        It holds every role and is recorded as `system:<name>`.
+        """
         return cls(community_id=community_id, member_id=None, roles=EVERYONE, name=name)
 
     @property

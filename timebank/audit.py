@@ -1,6 +1,7 @@
 """Who did what: one append-only row per act that is not itself a ledger entry or a scan.
 
-Invariant: rows are only inserted; a trigger refuses UPDATE and DELETE on both databases. Details hold ids and codes, never personal data.
+Invariant: rows are only inserted; a trigger refuses UPDATE and DELETE on both databases. Details
+hold ids and codes, never personal data.
 """
 
 from datetime import datetime

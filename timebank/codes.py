@@ -1,10 +1,12 @@
 """Every code of the system: what is printed or shown, how it is signed, how a scan is read.
 
-Words: *venue code* S (rotates every 30 s, or a poster with step 0), *scan ticket* (presence was proven when the page opened), *member card* C (token in the QR, ten
-digits in the barcode), *pay code* P (18 digits, one use), *goods* G, *certificate* V, *receipt* (ten digits beginning with 7).
+Words: *venue code* S (rotates every 30 s, or a poster with step 0), *scan ticket* (presence was
+proven when the page opened), *member card* C (token in the QR, ten digits in the barcode), *pay
+code* P (18 digits, one use), *goods* G, *certificate* V, *receipt* (ten digits beginning with 7).
 
-Invariants: no code holds personal data; a signature is HMAC-SHA256 cut to 80 bits under a key derived (HKDF) per community and purpose from the one
-root key; the first character of a signature names the key, so that keys rotate; comparison takes constant time.
+Invariants: no code holds personal data; a signature is HMAC-SHA256 cut to 80 bits under a key
+derived (HKDF) per community and purpose from the one root key; the first character of a signature
+names the key, so that keys rotate; comparison takes constant time.
 Source: RFC 2104, RFC 5869, RFC 4648 base32.
 """
 
@@ -73,7 +75,10 @@ class CodeKeys:
         return key_id + base64.b32encode(digest[:MAC_BYTES]).decode()
 
     def verifies(self, community_id: UUID, purpose: Purpose, message: str, signature: str) -> bool:
-        """Tell whether `signature` (any case) is ours for `message`; constant time in the signature."""
+        """Tell whether `signature` (any case) is ours for `message`.
+
+        Constant time in the signature.
+        """
         signature = signature.upper()
         if not re.fullmatch(r"[A-Z][A-Z2-7]{16}", signature):
             return False
@@ -106,7 +111,10 @@ def _venue_message(occasion_code: str, step: int) -> str:
 def venue_path(
     keys: CodeKeys, community_id: UUID, key_id: str, occasion_code: str, step: int
 ) -> str:
-    """Return `S/<OCC>.<STEP>.<MAC>`; `step` 0 is the poster. The MAC covers the full step, the path prints it modulo 100000."""
+    """Return `S/<OCC>.<STEP>.<MAC>`; `step` 0 is the poster.
+
+    The MAC covers the full step, the path prints it modulo 100000.
+    """
     signature = keys.sign(community_id, Purpose.VENUE, key_id, _venue_message(occasion_code, step))
     return f"S/{occasion_code}.{step % STEP_PRINTED_MODULUS}.{signature}"
 
@@ -126,7 +134,8 @@ def judge_venue_code(
         keys: the root key.
         community_id: the occasion's community.
         occasion_code: as printed, upper case.
-        step: as printed (modulo 100000); 0 is the poster (a rotating step that is 0 modulo 100000 is tried first).
+        step: as printed (modulo 100000); 0 is the poster (a rotating step that is 0 modulo 100000
+            is tried first).
         signature: as printed, any case.
         moment: when the code was scanned.
     """
@@ -151,7 +160,10 @@ def judge_venue_code(
 def scan_ticket(
     keys: CodeKeys, community_id: UUID, occasion_id: UUID, *, is_poster: bool, moment: datetime
 ) -> str:
-    """Return the signed proof that a fresh code was seen at `moment`; it is good for ten minutes."""
+    """Return the signed proof that a fresh code was seen at `moment`.
+
+    It is good for ten minutes.
+    """
     kind = "P" if is_poster else "R"
     body = f"{occasion_id.hex}.{kind}.{int(moment.timestamp())}"
     return f"{body}.{keys.sign(community_id, Purpose.TICKET, 'A', 'T|' + body)}"
@@ -181,7 +193,10 @@ def open_ticket(keys: CodeKeys, community_id: UUID, text: str, moment: datetime)
 
 
 def ticket_occasion_id(text: str) -> UUID | None:
-    """Return the occasion a ticket speaks of, unproven: the signature is checked under its community's key."""
+    """Return the occasion a ticket speaks of, unproven.
+
+    The signature is checked under its community's key.
+    """
     match = re.match(r"([0-9a-f]{32})\.", text)
     return UUID(match[1]) if match else None
 
@@ -190,7 +205,10 @@ def ticket_occasion_id(text: str) -> UUID | None:
 
 
 def check_digit(digits: str) -> str:
-    """Return the Luhn check digit (ISO/IEC 7812-1): it catches every single wrong digit and most swaps."""
+    """Return the Luhn check digit (ISO/IEC 7812-1).
+
+    It catches every single wrong digit and most swaps.
+    """
     total = 0
     for place, char in enumerate(reversed(digits)):
         value = int(char) * (2 if place % 2 == 0 else 1)
@@ -268,7 +286,7 @@ def pay_alias(digits: str) -> str:
 def matching_pay_step(
     keys: CodeKeys, community_id: UUID, digits: str, moment: datetime
 ) -> int | None:
-    """Return the step for which the pay code is good at `moment` (this one or the one before), else None."""
+    """Return the step, this one or the one before, for which the pay code is good at `moment`."""
     alias, time_digits = pay_alias(digits), digits[1 + ALIAS_DIGITS : -1]
     present = pay_step(moment)
     for step in (present, present - 1):
@@ -333,8 +351,9 @@ _IME_GARBLE = str.maketrans({"、": "/", "。": ".", "：": ":", "；": ";", "�
 def read_scan(text: str) -> Scan:
     """Read what a scanner, a camera or a hand typed, also through a Chinese input method.
 
-    Full-width characters are folded (NFKC), 、 and 。 mapped back to / and ., blanks dropped, letters raised; of a URL the last two path segments count.
-    Digits with a wrong check digit are UNKNOWN, so that a misread never names another person.
+    Full-width characters are folded (NFKC), 、 and 。 mapped back to / and ., blanks dropped,
+    letters raised; of a URL the last two path segments count. Digits with a wrong check digit are
+    UNKNOWN, so that a misread never names another person.
     """
     folded = unicodedata.normalize("NFKC", text[:SCAN_LENGTH_MAX].translate(_IME_GARBLE))
     folded = "".join(folded.split()).upper()

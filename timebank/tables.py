@@ -11,8 +11,11 @@ __all__ = ["Base", "audit", "people", "rewards", "service", "shop"]
 
 GLOBAL_TABLES: dict[str, str] = {
     "street": "stands above communities",
-    "community": "is the community; its code is unique across the system because certificate numbers begin with it",
+    "community": "is the community; certificate numbers begin with its code, unique in the system",
     "person": "one sign-in serves a member row in each community",
     "sign_in_throttle": "a sign-in is tried before a community is known",
 }
-"""Tables that are not inside one book, each with its reason; a table inside a book may refer to them."""
+"""Tables that are not inside one book, each with its reason.
+
+A table inside a book may refer to them.
+"""
