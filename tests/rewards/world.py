@@ -67,7 +67,7 @@ class World:
     ) -> UUID:
         """Post one confirmed attendance and return the id of its transaction."""
         self.served_count += 1
-        occasion, slot = self._occasion(on, category, title)
+        occasion, slot = self.occasion(on, category, title)
         attendance_id = new_id()
         issuance_id = chart.service_issuance_id(self.session, self.id)
         posted = post(
@@ -119,7 +119,7 @@ class World:
             source=f"correction:{transaction_id}",
         )
 
-    def _occasion(self, on: date, category: Category, title: str) -> tuple[Occasion, Slot]:
+    def occasion(self, on: date, category: Category, title: str) -> tuple[Occasion, Slot]:
         starts_at = datetime(on.year, on.month, on.day, 1, 0, tzinfo=UTC)
         ends_at = starts_at + timedelta(hours=2)
         occasion = Occasion(
