@@ -1,0 +1,267 @@
+"""The leader's tablet and the desk's days, without JavaScript."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from ledger import clock
+from ledger.database import Database
+from tests.visitors import send
+from tests.web.service_pages import TITLE, Day, at, make_day
+from timebank.actors import Actor, Role
+from timebank.people import cards
+from timebank.service.models import AttendanceState
+
+NONCE = "a-nonce-of-this-test"
+
+
+@pytest.fixture
+def day(app: Flask, database: Database) -> Iterator[Day]:
+    with clock.at(at("8:58")):
+        yield make_day(app, database)
+
+
+def _text(client: FlaskClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return answer.get_data(as_text=True)
+
+
+def _scan(day: Day, **fields: str) -> str:
+    """Send the leader's scan and return the board that follows."""
+    board = f"/lead/{day.occasion_id}/board"
+    sent = {"nonce": NONCE, **fields}
+    answer = send(day.browsers["bob"], f"/lead/{day.occasion_id}/scan", sent, page=board)
+    assert answer.status_code == 302
+    return _text(day.browsers["bob"], board)
+
+
+def test_the_board_shows_code_headcount_and_names(day: Day) -> None:
+    board = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/board")
+
+    assert TITLE in board
+    assert 'class="qr-code"' in board
+    assert re.search(r"0<span class=\"unit\">/ 1 人", board)
+    assert "韦桂芬" in board
+    assert "<noscript><meta" in board
+
+
+def test_the_parts_of_the_board_stand_alone(day: Day) -> None:
+    bob = day.browsers["bob"]
+
+    code = _text(bob, f"/lead/{day.occasion_id}/board/code")
+    people = _text(bob, f"/lead/{day.occasion_id}/board/people")
+
+    assert "<html" not in code + people
+    assert 'class="qr-code"' in code
+    assert "韦桂芬" in people
+
+
+def test_a_tapped_name_is_checked_in(day: Day) -> None:
+    board = _scan(day, member_id=str(day.people["charlie"].id), intent="in")
+
+    assert "韦桂芬: 8:58 已签到" in board
+    assert day.row("charlie").state is AttendanceState.IN
+
+
+def test_typed_digits_of_a_card_are_checked_in(day: Day) -> None:
+    with day.database.begin() as session:
+        alice = day.people["alice"]
+        desk = Actor(alice.community_id, alice.id, frozenset({Role.SOCIAL_WORKER}))
+        digits = cards.issue_card(session, desk, day.people["charlie"].id).card.digits
+
+    board = _scan(day, text=digits)
+
+    assert "已签到" in board
+    assert day.row("charlie").state is AttendanceState.IN
+
+
+@pytest.mark.parametrize("text", ["hello", "1234567890", "ｈｔｔｐ：／／"])
+def test_an_unknown_card_says_so(day: Day, text: str) -> None:
+    assert "不是本系统的码" in _scan(day, text=text)
+
+
+def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
+    bob, board = day.browsers["bob"], f"/lead/{day.occasion_id}/board"
+
+    by_name = _text(bob, f"{board}?find=莫")
+    nobody = _text(bob, f"{board}?find=<script>")
+    joined = _scan(day, member_id=str(day.people["dora"].id), intent="in")
+
+    assert "莫建国" in by_name
+    assert "现场加入" in by_name
+    assert "<script>" not in nobody.replace("<script src", "")
+    assert "莫建国: 8:58 已现场加入并签到" in joined
+
+
+def test_the_confirm_list_marks_and_posts(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
+    _scan(day, member_id=str(day.people["charlie"].id), intent="in")
+    key = day.row("charlie").id.hex
+    with clock.at(at("12:10")):
+        shown = _text(bob, page)
+        wrong = send(bob, page, {f"mark-{key}": "left_early", f"out-{key}": "12:00"}, page=page)
+        sent = send(bob, page, {f"mark-{key}": "left_early", f"out-{key}": "10：30"}, page=page)
+        after = _text(bob, page)
+        again = send(bob, page, {f"mark-{key}": "present"}, page=page)
+
+    row = day.row("charlie")
+    assert "没签退，按结束时间" in shown
+    assert (wrong.status_code, "12:00" in wrong.get_data(as_text=True)) == (422, True)
+    assert (sent.status_code, again.status_code) == (302, 302)
+    assert (row.state, row.counted_minutes, row.points) == (AttendanceState.POSTED, 90, 3)
+    assert "1 人已入账：1 小时 30 分，3 积分。" in after
+
+
+def test_a_leader_sees_their_own_row_waiting(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
+    _scan(day, member_id=str(day.people["bob"].id), intent="in")
+    key = day.row("bob").id.hex
+    with clock.at(at("12:10")):
+        shown = _text(bob, page)
+        refused = send(bob, page, {f"mark-{key}": "present", f"accept-{key}": "1"}, page=page)
+
+    assert f'name="mark-{key}"' not in shown
+    assert refused.status_code == 403
+    assert "您自己的这一行，要由别人来确认" in refused.get_data(as_text=True)
+
+
+def test_a_time_by_hand_waits_for_a_second_person(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/by-hand"
+    fields = {
+        "member_id": str(day.people["charlie"].id),
+        "slot_id": str(day.slot_id),
+        "come": "9:00",
+        "go": "10:00",
+    }
+    with clock.at(at("12:10")):
+        wrong = send(bob, page, {**fields, "go": "noon"}, page=page)
+        sent = send(bob, page, fields, page=page)
+        confirm = f"/lead/{day.occasion_id}/confirm"
+        mark = {f"mark-{day.row('charlie').id.hex}": "present"}
+        send(bob, confirm, mark, page=confirm)
+        alone = day.row("charlie").state
+        send(day.browsers["alice"], confirm, mark, page=confirm)
+
+    assert (wrong.status_code, "HH:MM" in wrong.get_data(as_text=True)) == (422, True)
+    assert sent.status_code == 302
+    assert alone is AttendanceState.OUT
+    assert day.row("charlie").state is AttendanceState.POSTED
+
+
+@pytest.mark.parametrize("page", ["list", "poster", "by-hand"])
+def test_the_leaders_other_pages_open(day: Day, page: str) -> None:
+    assert TITLE in _text(day.browsers["bob"], f"/lead/{day.occasion_id}/{page}")
+
+
+def test_the_poster_warns_that_its_scans_wait(day: Day) -> None:
+    page = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/poster")
+
+    assert "等领队同意" in page
+    assert 'class="qr-code"' in page
+
+
+# ---------------------------------------------------------------- the desk
+
+
+def _activity(day: Day) -> dict[str, str]:
+    return {
+        "title": "看望老人",
+        "category": "outreach",
+        "site_id": str(day.site_id),
+        "leader_member_id": str(day.people["bob"].id),
+        "start_time": "9:00",
+        "end_time": "11:30",
+        "capacity": "12",
+    }
+
+
+def test_the_ninth_of_every_month_is_planned_for_a_year(day: Day) -> None:
+    alice = day.browsers["alice"]
+    fields = {**_activity(day), "month_day": "9", "starts_on": "2026-11-09", "rule": ""}
+
+    sent = send(alice, "/desk/days/series", fields, page="/desk/days/series")
+    page = _text(alice, "/desk/days/series")
+
+    assert sent.status_code == 302
+    assert "已安排今后一年的 13 个服务日" in page
+    assert "每月9日" in page
+    assert "9:00–11:30" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("capacity", "0"),
+        ("capacity", "３"),
+        ("capacity", "1.5"),
+        ("title", ""),
+        ("title", "x" * 61),
+        ("start_time", "25:00"),
+        ("end_time", "08:00"),
+        ("site_id", "nowhere"),
+        ("occurs_on", "2026-02-30"),
+        ("occurs_on", "2020-01-01"),
+    ],
+)
+def test_a_wrong_field_is_shown_with_what_was_typed(day: Day, field: str, value: str) -> None:
+    fields = {**_activity(day), "occurs_on": "2026-11-20", field: value}
+
+    answer = send(day.browsers["alice"], "/desk/days/new", fields, page="/desk/days/new")
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in page or "things to correct" in page
+    assert "看望老人" in page or field == "title"
+
+
+def test_a_day_is_planned_and_called_off(day: Day) -> None:
+    alice = day.browsers["alice"]
+    fields = {**_activity(day), "occurs_on": "2026-11-20"}
+    made = send(alice, "/desk/days/new", fields, page="/desk/days/new")
+    page = made.headers["Location"]
+    signed = send(
+        alice,
+        f"{page}/sign-up",
+        {"member_id": str(day.people["dora"].id), "slot_id": _slot_on(alice, page)},
+        page=page,
+    )
+    cancelled = send(alice, f"{page}/cancel", {"reason": "下雨"}, page=page)
+
+    assert signed.status_code == 302
+    assert cancelled.status_code == 302
+    assert "这次服务取消了" in _text(alice, page)
+
+
+def _slot_on(client: FlaskClient, page: str) -> str:
+    found = re.search(r'<option value="([0-9a-f-]{36})">', _text(client, f"{page}?find=莫"))
+    assert found is not None
+    return found[1]
+
+
+def test_a_new_points_rule_starts_on_a_day_to_come(day: Day) -> None:
+    alice, page = day.browsers["alice"], "/desk/policies/"
+    rule = {"points_per_hour": "3", "daily_minutes_max": "480", "safety": "6"}
+
+    early = send(alice, page, {**rule, "starts_on": "2026-11-09"}, page=page)
+    sent = send(alice, page, {**rule, "starts_on": "2026-12-01"}, page=page)
+    shown = _text(alice, page)
+
+    assert (early.status_code, "2026-11-10" in early.get_data(as_text=True)) == (422, True)
+    assert sent.status_code == 302
+    assert "待生效" in shown
+    assert "安全排查 6" in shown
+
+
+def test_a_site_is_added(day: Day) -> None:
+    alice = day.browsers["alice"]
+
+    sent = send(
+        alice, "/desk/days/sites", {"name": "敬老院", "address": "一楼"}, page="/desk/days/sites"
+    )
+
+    assert sent.status_code == 302
+    assert "敬老院" in _text(alice, "/desk/days/sites")
