@@ -1,5 +1,6 @@
 """Members: added with number, alias and accounts; changed only by those who may."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -185,12 +186,13 @@ def test_another_communitys_member_is_not_there(session: Session, people: People
     bob = make_member(session, other, "Bob")
     actor = actor_of(people.wen, Role.SOCIAL_WORKER)
 
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: members.show_member(session, actor, bob.id),
         lambda: members.edit_member(session, actor, bob.id, name="Mine", team=""),
         lambda: members.suspend(session, actor, bob.id, reason="no"),
         lambda: members.set_roles(session, actor, bob.id, roles=frozenset({Role.VOLUNTEER})),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(MemberNotFound):
             attempt()
 

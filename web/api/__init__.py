@@ -62,7 +62,12 @@ class Out(ma.Schema):
 
 
 class ErrorOut(ma.Schema):
-    """The one error shape."""
+    """The one error shape; the answer to a scan adds its status, reason and next action."""
+
+    class Meta:
+        """Options of marshmallow: further members are allowed."""
+
+        unknown = ma.INCLUDE
 
     code = ma.fields.String(required=True, metadata={"description": "Stable, snake_case."})
     message = ma.fields.String(
