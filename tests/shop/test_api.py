@@ -55,6 +55,10 @@ def pricer(client: FlaskClient, database: Database, world: World) -> Call:
     return caller(client, database, world.wen)
 
 
+def body(answer: TestResponse) -> Any:
+    return answer.get_json()
+
+
 def basket(world: World, cup: Item, **changes: Any) -> dict[str, Any]:
     lines = [{"item_number": cup.number, "quantity": 2}]
     return {"nonce": fresh(), "holder": world.alice_card, "lines": lines, **changes}
@@ -64,7 +68,7 @@ def test_goods_are_added_priced_taken_in_and_redeemed(
     clerk: Call, pricer: Call, world: World
 ) -> None:
     added = clerk("POST", "/items", json={"nonce": fresh(), "name": "围巾", "story": "毛线"})
-    number = added.json["number"]
+    number = body(added)["number"]
     priced = pricer(
         "PUT", f"/items/{number}/price", json={"price_points": 9, "basis": "council_price"}
     )
@@ -86,21 +90,21 @@ def test_goods_are_added_priced_taken_in_and_redeemed(
         200,
         201,
     ]
-    assert (shown.json["available"], shown.json["item"]["price_points"]) == (2, 9)
-    assert (sold.json["total_points"], sold.json["balance_points_after"]) == (9, 111)
-    assert sold.json["refund"] is None
+    assert (body(shown)["available"], body(shown)["item"]["price_points"]) == (2, 9)
+    assert (body(sold)["total_points"], body(sold)["balance_points_after"]) == (9, 111)
+    assert body(sold)["refund"] is None
 
 
 def test_a_repeated_redemption_answers_200_with_the_same_receipt(
     clerk: Call, world: World, cup: Item
 ) -> None:
-    body = basket(world, cup)
+    sent = basket(world, cup)
 
-    first = clerk("POST", "/redemptions", json=body)
-    again = clerk("POST", "/redemptions", json=body)
+    first = clerk("POST", "/redemptions", json=sent)
+    again = clerk("POST", "/redemptions", json=sent)
 
     assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json == again.json
+    assert body(first) == body(again)
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 100, 1.5, "３", "3", None, True, "1_0"])
@@ -111,8 +115,8 @@ def test_a_quantity_is_an_integer_from_1_to_99(
 
     answer = clerk("POST", "/redemptions", json=basket(world, cup, lines=lines))
 
-    assert (answer.status_code, answer.json["code"]) == (422, "invalid")
-    assert "quantity" in str(answer.json["details"]["fields"])
+    assert (answer.status_code, body(answer)["code"]) == (422, "invalid")
+    assert "quantity" in str(body(answer)["details"]["fields"])
 
 
 @pytest.mark.parametrize(
@@ -143,27 +147,27 @@ def test_refusals_carry_code_and_both_numbers(clerk: Call, world: World, cup: It
     changed = clerk("POST", "/redemptions", json=basket(world, cup, expected_total_points=23))
     unknown = clerk("POST", "/redemptions", json=basket(world, cup, holder="123"))
 
-    assert (gone.status_code, gone.json["code"]) == (409, "item_gone")
-    assert (gone.json["details"]["have"], gone.json["details"]["need"]) == (5, 6)
-    assert changed.json["code"] == "price_changed"
-    assert changed.json["details"]["rows"][0]["item_number"] == cup.number
-    assert (unknown.status_code, unknown.json["code"]) == (422, "unknown_code")
+    assert (gone.status_code, body(gone)["code"]) == (409, "item_gone")
+    assert (body(gone)["details"]["have"], body(gone)["details"]["need"]) == (5, 6)
+    assert body(changed)["code"] == "price_changed"
+    assert body(changed)["details"]["rows"][0]["item_number"] == cup.number
+    assert (unknown.status_code, body(unknown)["code"]) == (422, "unknown_code")
 
 
 def test_a_return_answers_once_and_then_the_same(clerk: Call, world: World, cup: Item) -> None:
     sold = clerk("POST", "/redemptions", json=basket(world, cup))
-    number = sold.json["receipt_number"]
-    body = {"nonce": fresh(), "receipt_number": number, "reason": "loose seam"}
+    number = body(sold)["receipt_number"]
+    sent = {"nonce": fresh(), "receipt_number": number, "reason": "loose seam"}
 
-    first = clerk("POST", "/refunds", json=body)
-    again = clerk("POST", "/refunds", json=body)
-    second = clerk("POST", "/refunds", json={**body, "nonce": fresh()})
+    first = clerk("POST", "/refunds", json=sent)
+    again = clerk("POST", "/refunds", json=sent)
+    second = clerk("POST", "/refunds", json={**sent, "nonce": fresh()})
     shown = clerk("GET", f"/redemptions/{number}")
     listed = clerk("GET", "/redemptions")
 
     assert [answer.status_code for answer in (first, again, second)] == [201, 200, 409]
-    assert shown.json["refund"]["reason"] == "loose seam"
-    assert [one["receipt_number"] for one in listed.json] == [number]
+    assert body(shown)["refund"]["reason"] == "loose seam"
+    assert [one["receipt_number"] for one in body(listed)] == [number]
 
 
 def test_photos_are_stored_and_shown_only_on_goods(
@@ -175,15 +179,15 @@ def test_photos_are_stored_and_shown_only_on_goods(
     stored = clerk("POST", "/photos", data={"photo": (file, "red.png")})
     text = clerk("POST", "/photos", data={"photo": (io.BytesIO(b"hello"), "photo.jpg")})
     missing = clerk("POST", "/photos", data={})
-    photo_id = stored.json["id"]
+    photo_id = body(stored)["id"]
     hidden = client.get(f"/photos/{photo_id}")
-    body = {"name": "杯垫", "photo_id": photo_id}
-    clerk("PUT", f"/items/{cup.number}", json=body)
+    sent = {"name": "杯垫", "photo_id": photo_id}
+    clerk("PUT", f"/items/{cup.number}", json=sent)
     shown = client.get(f"/photos/{photo_id}")
     unchanged = client.get(f"/photos/{photo_id}", headers={"If-None-Match": shown.headers["ETag"]})
 
-    assert (stored.status_code, stored.json["width"]) == (201, 20)
-    assert (text.status_code, text.json["code"]) == (422, "photo_not_readable")
+    assert (stored.status_code, body(stored)["width"]) == (201, 20)
+    assert (text.status_code, body(text)["code"]) == (422, "photo_not_readable")
     assert missing.status_code == 422
     assert (hidden.status_code, shown.status_code, unchanged.status_code) == (404, 200, 304)
     assert shown.content_type == "image/jpeg"
@@ -195,13 +199,13 @@ def test_volunteers_see_the_window_and_nothing_else(
 ) -> None:
     alice = caller(client, database, world.alice)
 
-    assert [one["item"]["number"] for one in alice("GET", "/items").json] == [cup.number]
+    assert [one["item"]["number"] for one in body(alice("GET", "/items"))] == [cup.number]
     assert alice("POST", "/redemptions", json=basket(world, cup)).status_code == 403
     assert alice("GET", "/redemptions").status_code == 403
     assert alice("POST", "/items", json={"nonce": "x", "name": "x"}).status_code == 403
 
 
 def test_clerks_do_not_price(clerk: Call, cup: Item) -> None:
-    body = {"price_points": 1, "basis": "nominal"}
+    sent = {"price_points": 1, "basis": "nominal"}
 
-    assert clerk("PUT", f"/items/{cup.number}/price", json=body).status_code == 403
+    assert clerk("PUT", f"/items/{cup.number}/price", json=sent).status_code == 403

@@ -159,7 +159,7 @@ class DonationOut(Out):
     transaction_id = Identifier(required=True)
 
 
-class LineArgs(Args):
+class BasketLineArgs(Args):
     """One row of a basket; the price is the server's."""
 
     item_number = number(required=True)
@@ -177,7 +177,7 @@ class RedemptionArgs(Args):
         metadata={"description": "A card, a pay code, or a volunteer number such as V0001."},
     )
     lines = ma.fields.List(
-        ma.fields.Nested(LineArgs), required=True, validate=ma.validate.Length(1, ROWS_MAX)
+        ma.fields.Nested(BasketLineArgs), required=True, validate=ma.validate.Length(1, ROWS_MAX)
     )
     expected_total_points = Points(
         load_default=None, metadata={"description": "The total that was shown to the member."}
@@ -185,7 +185,7 @@ class RedemptionArgs(Args):
     pin = Text(length_max=6, pattern=PIN_PATTERN, load_default=None)
 
 
-class LineOut(Out):
+class ReceiptLineOut(Out):
     """One row of a receipt, with the name and price of the moment."""
 
     item_number = ma.fields.Integer(required=True)
@@ -217,7 +217,7 @@ class ReceiptOut(Out):
     )
     redeemed_at = ma.fields.AwareDateTime(required=True, attribute="redemption.redeemed_at")
     transaction_id = Identifier(required=True, attribute="redemption.transaction_id")
-    lines = ma.fields.List(ma.fields.Nested(LineOut), required=True)
+    lines = ma.fields.List(ma.fields.Nested(ReceiptLineOut), required=True)
     refund = ma.fields.Nested(RefundOut, required=True, allow_none=True)
 
 
