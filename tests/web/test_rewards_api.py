@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from ledger import clock
 from ledger.database import Database
@@ -54,10 +55,15 @@ def desk(database: Database, world: World) -> Headers:
     return _token(database, world, "alice")
 
 
+def told(answer: TestResponse) -> Any:
+    """Return what the answer says; every answer of the API is JSON."""
+    return answer.get_json()
+
+
 def _shown(client: FlaskClient, desk: Headers) -> dict[str, Any]:
     answer = client.get(f"{API}/commendations/dry-run", headers=desk)
     assert answer.status_code == 200
-    run: dict[str, Any] = answer.json
+    run: dict[str, Any] = told(answer)
     return {
         "period_from": run["period_from"],
         "period_to": run["period_to"],
@@ -69,14 +75,14 @@ def _shown(client: FlaskClient, desk: Headers) -> dict[str, Any]:
 
 def _issued(client: FlaskClient, desk: Headers) -> dict[str, Any]:
     answer = client.post(f"{API}/commendations", headers=desk, json=_shown(client, desk))
-    assert answer.status_code == 201, answer.json
-    (certificate,) = answer.json
+    assert answer.status_code == 201, told(answer)
+    (certificate,) = told(answer)
     found: dict[str, Any] = certificate
     return found
 
 
 def test_the_dry_run_gives_reasons_with_facts(client: FlaskClient, desk: Headers) -> None:
-    run = client.get(f"{API}/commendations/dry-run", headers=desk).json
+    run = told(client.get(f"{API}/commendations/dry-run", headers=desk))
 
     assert run["eligible_count"] == 1
     assert [row["number"] for row in run["rows"]] == ["V0001", "V0002", "V0003"]
@@ -94,12 +100,16 @@ def test_the_whole_life_of_a_certificate(client: FlaskClient, desk: Headers) -> 
     after = client.get(f"{API}/verifications/{issued['code'].lower()}")
     again = client.post(f"{place}/revocation", headers=desk, json={"reason": "x"})
 
-    assert (valid.status_code, valid.json["status"], valid.json["name"]) == (200, "valid", "韦*芬")
-    assert (revoked.status_code, revoked.json["status"]) == (200, "revoked")
-    assert (after.json["revoked_on"], after.json["revoke_reason"]) == ("2026-11-20", "姓名印错")
-    assert (again.status_code, again.json["code"]) == (409, "already_revoked")
-    assert client.get(place, headers=desk).json["number"] == "D2026-000001"
-    assert len(client.get(f"{API}/certificates", headers=desk).json) == 1
+    assert (valid.status_code, told(valid)["status"], told(valid)["name"]) == (
+        200,
+        "valid",
+        "韦*芬",
+    )
+    assert (revoked.status_code, told(revoked)["status"]) == (200, "revoked")
+    assert (told(after)["revoked_on"], told(after)["revoke_reason"]) == ("2026-11-20", "姓名印错")
+    assert (again.status_code, told(again)["code"]) == (409, "already_revoked")
+    assert told(client.get(place, headers=desk))["number"] == "D2026-000001"
+    assert len(told(client.get(f"{API}/certificates", headers=desk))) == 1
 
 
 def test_the_holder_sees_their_own_and_nobody_elses(
@@ -111,8 +121,8 @@ def test_the_holder_sees_their_own_and_nobody_elses(
     assert client.get(place, headers=bob).status_code == 200
     assert client.get(place, headers=charlie).status_code == 404
     assert client.get(place).status_code == 401
-    assert len(client.get(f"{API}/me/certificates", headers=bob).json) == 1
-    assert client.get(f"{API}/me/certificates", headers=charlie).json == []
+    assert len(told(client.get(f"{API}/me/certificates", headers=bob))) == 1
+    assert told(client.get(f"{API}/me/certificates", headers=charlie)) == []
     assert client.get(f"{API}/certificates", headers=bob).status_code == 403
 
 
@@ -127,7 +137,7 @@ def test_a_volunteer_neither_lists_nor_issues(
         client.post(f"{API}/commendations", headers=bob, json=shown),
     ]
 
-    assert [answer.json["code"] for answer in answers] == ["not_allowed", "not_allowed"]
+    assert [told(answer)["code"] for answer in answers] == ["not_allowed", "not_allowed"]
 
 
 @pytest.mark.parametrize(
@@ -151,15 +161,15 @@ def test_what_does_not_fit_is_refused(
 
     answer = client.post(f"{API}/commendations", headers=desk, json=sent)
 
-    assert (answer.status_code, answer.json["code"]) == (status, code)
-    assert client.get(f"{API}/certificates", headers=desk).json == []
+    assert (answer.status_code, told(answer)["code"]) == (status, code)
+    assert told(client.get(f"{API}/certificates", headers=desk)) == []
 
 
 @pytest.mark.parametrize("code", ["D2026-000001.AAAAAAAAAAAAAAAAA", "x", "%00", "D2026-000001"])
 def test_an_unknown_certificate_is_not_found(client: FlaskClient, world: World, code: str) -> None:
     answer = client.get(f"{API}/verifications/{code}")
 
-    assert (answer.status_code, answer.json["code"]) == (404, "unknown_certificate")
+    assert (answer.status_code, told(answer)["code"]) == (404, "unknown_certificate")
 
 
 def test_tables_of_stars_are_listed_and_released(client: FlaskClient, desk: Headers) -> None:
@@ -171,6 +181,6 @@ def test_tables_of_stars_are_listed_and_released(client: FlaskClient, desk: Head
     )
     listed = client.get(f"{API}/star-rules", headers=desk)
 
-    assert (made.status_code, made.json["version"]) == (201, 2)
-    assert (wrong.status_code, wrong.json["code"]) == (422, "wrong_thresholds")
-    assert [row["version"] for row in listed.json] == [2, 1]
+    assert (made.status_code, told(made)["version"]) == (201, 2)
+    assert (wrong.status_code, told(wrong)["code"]) == (422, "wrong_thresholds")
+    assert [row["version"] for row in told(listed)] == [2, 1]
