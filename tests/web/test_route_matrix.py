@@ -107,17 +107,26 @@ class Browser:
         return self.client.get(path)
 
 
+class Browsers(dict[Role, Browser]):
+    """A member of community A for each role, holding that role alone; made when first asked for."""
+
+    def __init__(self, app: Flask, database: Database) -> None:
+        super().__init__()
+        self.app, self.database = app, database
+        with database.begin() as session:
+            self.community = make_community(session, code="A")
+
+    def __missing__(self, role: Role) -> Browser:
+        with self.database.begin() as session:
+            who = make_sign_in(session, make_member(session, self.community, role.value, role))
+        self[role] = Browser(self.app, self.database, who)
+        return self[role]
+
+
 @pytest.fixture
-def browsers(app: Flask, database: Database) -> dict[Role, Browser]:
-    """A member of community A for each role, holding that role alone."""
+def browsers(app: Flask, database: Database) -> Browsers:
     app.config.update(PROPAGATE_EXCEPTIONS=False)  # a crash is a line of the list, as any other
-    with database.begin() as session:
-        community = make_community(session, code="A")
-        people = {
-            role: make_sign_in(session, make_member(session, community, role.value, role))
-            for role in Role
-        }
-    return {role: Browser(app, database, who) for role, who in people.items()}
+    return Browsers(app, database)
 
 
 def _sent_away(answer: TestResponse) -> bool:
@@ -150,9 +159,7 @@ def _leads_out(step: Step, answer: TestResponse) -> bool:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_role_passes_exactly_where_it_may(
-    app: Flask, browsers: dict[Role, Browser], role: Role
-) -> None:
+def test_a_role_passes_exactly_where_it_may(app: Flask, browsers: Browsers, role: Role) -> None:
     wrong = []
 
     for step in _steps(app):
@@ -177,7 +184,7 @@ def _code(answer: TestResponse) -> str:
 
 
 def test_another_communitys_rows_are_not_there(
-    app: Flask, database: Database, browsers: dict[Role, Browser]
+    app: Flask, database: Database, browsers: Browsers
 ) -> None:
     other = build(database, CodeKeys(app.config["SECRET_KEY"].encode()))
     with database.reading() as session:

@@ -7,6 +7,7 @@ document.querySelector("[data-focus]")?.focus();
 // A form is sent once: a second press while the answer is on its way does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return; // a script of the page sends it, or it only asks
   if (form.dataset.sent) {
     event.preventDefault();
     return;
