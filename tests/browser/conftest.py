@@ -42,6 +42,7 @@ def site(
 ) -> Iterator[Site]:
     """The site that everybody looks at; nobody changes it."""
     with _opened(furnished, browser, tmp_path_factory.mktemp("looked-at")) as opened:
+        opened.travel.stop_at(MORNING)
         yield opened
 
 

@@ -71,15 +71,19 @@ SMALL_TEXTS = """
 }
 """
 
-# What sticks out is named, so that a failing test says where to look.
+# What sticks out is named, so that a failing test says where to look; what scrolls by itself may be
+# as wide as it likes inside.
 WIDE_ELEMENTS = """
 () => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll("body *")]
-    .filter((element) => element.getBoundingClientRect().right > width + 1)
-    .slice(-3)
+  const scrolls = (element) =>
+    element.parentElement && (getComputedStyle(element.parentElement).overflowX !== "visible"
+      || scrolls(element.parentElement));
+  const wide = [...document.body.querySelectorAll("*")]
+    .filter((element) => element.getBoundingClientRect().right > width + 1 && !scrolls(element))
     .map((element) => element.outerHTML.slice(0, 110));
+  return [`${document.documentElement.scrollWidth} pixels wide`, ...wide.slice(0, 4)];
 }
 """
 

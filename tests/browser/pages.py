@@ -4,13 +4,16 @@ A new page is found by itself. One whose address carries a part that is not know
 tests with its name, so that no page is forgotten.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from werkzeug.routing import Rule
 
 from tests.browser.site import Site
+from timebank import codes
 from timebank.actors import PERMISSIONS, Permission, Role
+from timebank.codes import CodeKeys
 from web.auth import API_PREFIX, PUBLIC, access_table
 
 VISITOR_OF_ROLE = {
@@ -22,6 +25,10 @@ VISITOR_OF_ROLE = {
     Role.ADMINISTRATOR: "administrator",
 }
 NOT_PAGES = frozenset({"serve_asset", "goods.photo", "api-docs.openapi_json"})
+LOWER_CASE = re.compile("/[a-z]/<")
+"""The second spelling of a scanned address: the same page."""
+ALSO_FOR_MEMBERS = frozenset({"scan.open_code", "goods.label_page", "public.open_card"})
+"""Public pages that show more to somebody who has signed in."""
 HTML = "text/html"
 ANSWERS = frozenset({200, 302, 422})
 """Shown, led elsewhere, or shown with a question: a look-up without anything to look up."""
@@ -49,8 +56,11 @@ def _candidates(site: Site) -> Iterator[Page]:
     for rule in sorted(site.app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if "GET" not in (rule.methods or ()) or rule.endpoint in NOT_PAGES:
             continue
-        if not rule.rule.startswith(API_PREFIX):
-            yield Page(_path(site, rule), rule.endpoint, _visitor(access[rule.endpoint]))
+        if rule.rule.startswith(API_PREFIX) or LOWER_CASE.match(rule.rule):
+            continue
+        yield Page(_path(site, rule), rule.endpoint, _visitor(access[rule.endpoint]))
+        if rule.endpoint in ALSO_FOR_MEMBERS:
+            yield Page(_path(site, rule), rule.endpoint, "volunteer")
 
 
 def _visitor(access: Permission | str) -> str | None:
@@ -88,7 +98,19 @@ def arguments(site: Site) -> dict[str, object]:
         "clerk.receipt.number": place.receipt_number,
         "number": place.goods[0].number,
         "occasion_id": place.today.id,
+        "token": place.card.token,
+        "scan.open_code.code": venue_code(site),
     }
+
+
+def venue_code(site: Site) -> str:
+    """Return what the leader's screen shows now, as it stands in the address behind `/S/`."""
+    occasion = site.place.today
+    root = CodeKeys(site.app.config["SECRET_KEY"].encode())
+    key_id = site.place.community.code_key_id
+    step = codes.venue_step(site.travel.now())
+    path = codes.venue_path(root, occasion.community_id, key_id, occasion.short_code, step)
+    return path.removeprefix("S/")
 
 
 def _is_html(site: Site, page: Page) -> bool:

@@ -19,7 +19,6 @@ from ledger.database import Database
 from tests.applications import application
 from tests.browser.neighbourhood import Neighbourhood
 from tests.browsers import served
-from tests.makers import SignIn
 from tests.visitors import sign_in
 from timebank.settings import Settings
 
@@ -35,17 +34,22 @@ ANSWER_MS_MAX = 10_000
 
 @dataclass
 class Travel:
-    """How far the story is from the clock on the wall."""
+    """How far the story is from the clock on the wall, or the moment at which it stands still."""
 
     offset: timedelta = field(default_factory=timedelta)
+    stands_at: datetime | None = None
 
     def to(self, moment: datetime) -> None:
         """Let it be `moment` now; time flows on from there."""
-        self.offset = moment - datetime.now(UTC)
+        self.offset, self.stands_at = moment - datetime.now(UTC), None
+
+    def stop_at(self, moment: datetime) -> None:
+        """Let it be `moment` for good: what is looked at stays the same."""
+        self.stands_at = moment
 
     def now(self) -> datetime:
         """Return the time of the story."""
-        return datetime.now(UTC) + self.offset
+        return self.stands_at or datetime.now(UTC) + self.offset
 
     def around(self, application: "WSGIApplication") -> "WSGIApplication":
         """Return the application in the time of the story."""

@@ -1,6 +1,7 @@
 """Hands on the keys: from the sign-in to the receipt, a scanner that types, a network that goes."""
 
 import re
+import time
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -10,8 +11,8 @@ from sqlalchemy import func, select
 
 from ledger import reports
 from tests.browser.neighbourhood import PIN, TITLE
+from tests.browser.pages import venue_code
 from tests.browser.site import DESK, Site
-from timebank import codes
 from timebank.service.models import Attendance, AttendanceState
 from timebank.shop.models import Redemption
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.browser
 TABS_MAX = 40
 """More presses of Tab than any page has places to go."""
 SALES_BEFORE = 1
+SCANNER_SECONDS = 0.004
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -55,10 +57,22 @@ def tab_to(page: Page, target: Locator) -> None:
     raise AssertionError(f"{target} cannot be reached by Tab")
 
 
-def scan(page: Page, text: str) -> None:
-    """Type as a wedge scanner does: all keys within a few milliseconds, then Enter."""
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
+def scan(page: Page, digits: str) -> None:
+    """Type as a wedge scanner does: a key every few milliseconds, then Enter.
+
+    The keys carry the moments at which a scanner would have pressed them, however long they take to
+    get from this test to a busy browser.
+    """
+    protocol = page.context.new_cdp_session(page)
+    pressed_at = time.time()
+    for key in [*digits, "Enter"]:
+        code, number = ("Enter", 13) if key == "Enter" else (f"Digit{key}", ord(key))
+        pressed_at += SCANNER_SECONDS
+        event = {"key": key, "code": code, "windowsVirtualKeyCode": number, "timestamp": pressed_at}
+        text = "\r" if key == "Enter" else key
+        protocol.send("Input.dispatchKeyEvent", {"type": "keyDown", "text": text, **event})
+        protocol.send("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+    protocol.detach()
 
 
 def sales_count(site: Site) -> int:
@@ -91,7 +105,7 @@ def test_keys_alone_lead_from_the_sign_in_to_the_receipt(own_site: Site) -> None
     page.keyboard.press("F2")
     page.keyboard.type(PIN)
     page.keyboard.press("F2")
-    expect(page.get_by_role("status")).to_contain_text("已兑换，余 1 分")
+    expect(page.get_by_role("status")).to_contain_text("已兑换，余 1 积分")
     page.keyboard.press("F10")
 
     expect(page.get_by_role("article", name="收据")).to_contain_text("布艺杯垫")
@@ -188,7 +202,7 @@ def test_f2_pressed_twice_is_one_sale(till: Page, own_site: Site) -> None:
     till.keyboard.press("F2")
     till.keyboard.press("F2")
 
-    expect(till.get_by_role("status")).to_contain_text("已兑换，余 3 分")
+    expect(till.get_by_role("status")).to_contain_text("已兑换，余 3 积分")
     assert sales_count(own_site) == SALES_BEFORE + 1
 
 
@@ -204,7 +218,7 @@ def test_a_lost_network_keeps_the_basket_and_goes_on_by_itself(till: Page, own_s
     assert sales_count(own_site) == SALES_BEFORE
     till.context.set_offline(False)
 
-    expect(till.get_by_role("status")).to_contain_text("已兑换，余 3 分")
+    expect(till.get_by_role("status")).to_contain_text("已兑换，余 3 积分")
     assert sales_count(own_site) == SALES_BEFORE + 1
 
 
@@ -228,12 +242,9 @@ def test_a_sale_sent_again_from_the_history_is_the_same_sale(till: Page, own_sit
 
 def test_a_phone_without_javascript_checks_in_once(own_site: Site) -> None:
     place = own_site.place
-    keys = codes.CodeKeys(own_site.app.config["SECRET_KEY"].encode())
     page = own_site.open("volunteer", java_script_enabled=False).new_page()
-    step = codes.venue_step(own_site.travel.now())
-    path = codes.venue_path(keys, place.community.community_id, "A", place.today.short_code, step)
 
-    page.goto(f"/{path}")
+    page.goto(f"/S/{venue_code(own_site)}")
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLE)
     page.get_by_role("button", name="我到了").dblclick()
 
@@ -258,7 +269,7 @@ def test_the_till_sells_without_javascript(own_site: Site) -> None:
         page.keyboard.press("Enter")
     page.get_by_role("button", name="完成兑换").click()
 
-    expect(page.get_by_role("status")).to_contain_text("已兑换，余 3 分")
+    expect(page.get_by_role("status")).to_contain_text("已兑换，余 3 积分")
     with own_site.database.reading() as session:
         account_id = place.goods[1].stock_account_id
         left = reports.balance(session, place.community.community_id, account_id)
