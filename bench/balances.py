@@ -1,4 +1,4 @@
-"""W4: the balance of an account in a book of a million postings, against one of ten thousand."""
+"""W4: the balance of an account in a book of 1M postings, against one of 10k."""
 
 import random
 import time
@@ -17,8 +17,8 @@ SMALL, LARGE = 10_000, 1_000_000
 POSTINGS_PER_ACCOUNT = 20
 READS = 2_000
 
-# Balanced pairs over bounded accounts, put behind the door by the superuser of this server: writing a
-# million postings one by one would take longer than everything else together.
+# Balanced pairs over bounded accounts, put behind the door by the superuser of this server: posting
+# half a million transactions one by one would take longer than everything else together.
 _FILL = """
 SET session_replication_role = replica;
 INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at)

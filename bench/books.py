@@ -78,7 +78,7 @@ def pgbench(server: Server, database: str, *options: str) -> str:
     command = [_pgbench(), "-h", str(server.folder), "-U", OWNER, *options, database]
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr[-500:]
     return done.stdout
 
 

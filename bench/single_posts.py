@@ -25,21 +25,22 @@ from bench.measure import Candidate, compare, publish, take_turns
 
 SECONDS = 4
 
-# What the caller hands over is made from random numbers: an id that grows with time, a fresh key and
-# two hashes, as our own client would. Making them costs the server a little, which counts against us.
+# What the caller hands over is made from random numbers: an id that grows with time, a fresh key
+# and two hashes, as our own client would. Making them costs the server a little: against us.
 _SCRIPT = """
 \\set target random({half} + 1, {all})
 \\set source random(1, {half})
 \\set noise random(0, 281474976710655)
 SELECT ledger_post('{book}',
     (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7000'
-     || lpad(to_hex(:noise), 16, '8'))::uuid,
+     || lpad(to_hex(:noise::bigint), 16, '8'))::uuid,
     'transfer', '2026-11-09', now(), NULL,
-    clock_timestamp()::text || :noise, sha256(int8send(:noise)), sha256(int8send(:noise)),
-    'system:bench', 'bench:1', '',
-    ARRAY[{source}, lpad(to_hex(:target), 32, '0')::uuid], ARRAY[-1, 1]::bigint[]);
+    clock_timestamp()::text || :noise::bigint,
+    sha256(int8send(:noise::bigint)), sha256(int8send(:noise::bigint)),
+    'system', 'bench', '',
+    ARRAY[{source}, lpad(to_hex(:target::bigint), 32, '0')::uuid], ARRAY[-1, 1]::bigint[]);
 """
-_ANY = "lpad(to_hex(:source), 32, '0')::uuid"
+_ANY = "lpad(to_hex(:source::bigint), 32, '0')::uuid"
 
 
 class Posts:
@@ -52,7 +53,7 @@ class Posts:
         self.acknowledged = 0
 
     def tpcb(self, clients: int) -> Candidate:
-        """pgbench's tpcb-like transaction."""
+        """The tpcb-like transaction of pgbench."""
         return lambda: pgbench_rate(self.bench.server, self.bench.tpcb, clients, SECONDS)
 
     def python(self, clients: int, source_id: UUID | None = None) -> Candidate:

@@ -63,6 +63,19 @@ def community_key() -> Mapped[UUID]:
     return mapped_column("community_id", Key, primary_key=True)
 
 
+_SQLITE_ONLY = {"only_on": "sqlite"}
+"""PostgreSQL parses each CHECK anew for every statement: there the door, sole writer, checks."""
+
+
+def is_made_on(item: sa.Constraint | sa.Index, dialect_name: str) -> bool:
+    """Return whether a constraint or index of the models is made on this database."""
+    return bool(item.info.get("only_on", dialect_name) == dialect_name)
+
+
+def _sqlite_check(condition: str, name: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=name, info=_SQLITE_ONLY).ddl_if(dialect="sqlite")
+
+
 def _unique_where_set(column: str) -> sa.Index:
     """Return a unique index over the few rows that have `column`: an ordinary post pays nothing."""
     return sa.Index(
@@ -131,22 +144,18 @@ class Transaction(Base):
         sa.CheckConstraint(
             f"leg_count BETWEEN {LEG_COUNT_MIN} AND {LEG_COUNT_MAX}", name="leg_count"
         ),
-        sa.CheckConstraint(f"length(kind) BETWEEN 1 AND {KIND_LENGTH_MAX}", name="kind_length"),
-        sa.CheckConstraint(
-            f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor_length"
-        ),
-        sa.CheckConstraint(
-            f"length(source) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="source_length"
-        ),
+        _sqlite_check(f"length(kind) BETWEEN 1 AND {KIND_LENGTH_MAX}", name="kind_length"),
+        _sqlite_check(f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor_length"),
+        _sqlite_check(f"length(source) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="source_length"),
         sa.CheckConstraint(
             "(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"
         ),
-        sa.CheckConstraint(
+        _sqlite_check(
             f"length(idempotency_key) BETWEEN 1 AND {IDEMPOTENCY_KEY_LENGTH_MAX}", name="key_length"
         ),
-        sa.CheckConstraint(f"length(narration) <= {NARRATION_LENGTH_MAX}", name="narration_length"),
-        sa.CheckConstraint("length(request_hash) = 32", name="request_hash_length"),
-        sa.CheckConstraint("length(content_hash) = 32", name="content_hash_length"),
+        _sqlite_check(f"length(narration) <= {NARRATION_LENGTH_MAX}", name="narration_length"),
+        _sqlite_check("length(request_hash) = 32", name="request_hash_length"),
+        _sqlite_check("length(content_hash) = 32", name="content_hash_length"),
         sa.Index("ix_ledger_transaction_source", "community_id", "source"),
         {"sqlite_strict": True},
     )
@@ -180,6 +189,7 @@ class Posting(Base):
             deferrable=True,
             initially="DEFERRED",
             name="fk_ledger_posting_header",
+            info=_SQLITE_ONLY,
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint("leg_no >= 0 AND leg_no < leg_count", name="leg_no"),
         sa.CheckConstraint(
@@ -210,7 +220,7 @@ class BalanceRow(Base):
             ["ledger_account.community_id", "ledger_account.id"],
             name="fk_ledger_balance_account",
         ),
-        sa.CheckConstraint(
+        _sqlite_check(
             "posted_in >= 0 AND posted_out >= 0 AND pending_in >= 0 AND pending_out >= 0",
             name="counters",
         ),
@@ -222,7 +232,7 @@ class BalanceRow(Base):
             "ceiling_minor IS NULL OR posted_in - posted_out + pending_in <= ceiling_minor",
             name="ceiling",
         ),
-        sa.CheckConstraint(
+        _sqlite_check(
             f"posted_in <= {COUNTER_MAX} AND posted_out <= {COUNTER_MAX}", name="counters_fit"
         ),
         {"sqlite_strict": True, "sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 50}},

@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Constraint, Index
 
 from ledger import columns
 from ledger.database import Database
+from ledger.schema import is_made_on
 from timebank.settings import read_settings
 from timebank.tables import Base
 
@@ -33,12 +34,10 @@ def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[Fals
     return False
 
 
-_SQLITE_ONLY = {"fk_ledger_posting_header"}
-
-
-def _is_compared(item: Any, name: str | None, *_: Any) -> bool:
-    """Leave out what the models make on SQLite only; Alembic does not ask for itself."""
-    return name not in _SQLITE_ONLY or context.get_context().dialect.name == "sqlite"
+def _is_compared(item: Any, *_: Any) -> bool:
+    """Leave out what the models make on the other database only; Alembic does not ask."""
+    is_guard = isinstance(item, Constraint | Index)
+    return not is_guard or is_made_on(item, context.get_context().dialect.name)
 
 
 def _migrate(connection: Connection) -> None:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import doors
-from ledger.schema import ledger_tables
+from ledger.schema import is_made_on, ledger_tables
 
 Fault = tuple[str, str, str]
 """Code, subject, sentence."""
@@ -52,7 +52,7 @@ def faults(session: Session) -> Iterator[Fault]:
         if functions.get(name) != body:
             yield "function_changed", name, "The function is missing or was changed."
     constraints = set(_words(connection, _CONSTRAINTS))
-    for name in sorted(set(_expected_constraints()) - constraints):
+    for name in sorted(set(_expected_constraints("postgresql")) - constraints):
         yield "constraint_missing", name, "The constraint or index is missing."
     for grant in _words(connection, _GRANTS):
         yield "grant_too_wide", grant, "Only the posting functions may write the ledger."
@@ -70,7 +70,7 @@ def _sqlite_faults(connection: sa.Connection) -> Iterator[Fault]:
         if triggers.get(name) != statement:
             yield "trigger_missing", name, "The trigger is missing or was changed."
     everything = "\n".join(sql or "" for _, _, sql in stored)
-    for name in _expected_constraints(is_sqlite=True):
+    for name in _expected_constraints("sqlite"):
         if name not in everything:
             yield "constraint_missing", name, "The constraint or index is missing."
 
@@ -81,12 +81,10 @@ def _expected_triggers() -> Iterator[str]:
         yield f"ledger_whole on {table.name}"
     for name in _ROW_GUARDED:
         yield f"ledger_append_only on ledger_{name}"
-    yield "ledger_bounds on ledger_balance"
 
 
-def _expected_constraints(*, is_sqlite: bool = False) -> Iterator[str]:
+def _expected_constraints(dialect_name: str) -> Iterator[str]:
     for table in ledger_tables():
         for item in [*table.constraints, *table.indexes]:
-            is_made = is_sqlite or item.name != "fk_ledger_posting_header"
-            if item.name is not None and is_made:
+            if item.name is not None and is_made_on(item, dialect_name):
                 yield str(item.name)

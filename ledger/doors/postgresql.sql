@@ -6,12 +6,12 @@
 -- changes, deletes or truncates what was posted.
 --
 -- A refusal is raised as LG409 inside the function and caught at its edge: everything of the attempt is undone, and the
--- caller's transaction goes on. Balances are locked in the order of account ids, by every caller.
+-- caller's transaction goes on. The helpers run inside the door, under its search_path. Balances are locked in the order of account ids, by every caller.
 
 -- Refusals -------------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION ledger_refuse(p_code text, p_details jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG409',
         MESSAGE = jsonb_build_object('code', p_code, 'details', p_details)::text;
@@ -19,7 +19,7 @@ END $$;
 
 -- Says why the guarded update of a balance row found nothing to update.
 CREATE FUNCTION ledger_refuse_balance(p_community_id uuid, p_account_id uuid, p_lowest numeric, p_highest numeric) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_balance record;
     v_code text := 'balance_too_low';
@@ -46,7 +46,7 @@ END $$;
 
 -- Answers a refusal: a twin with the same key, or another reversal, may have done it all in the meantime.
 CREATE FUNCTION ledger_answer(p_community_id uuid, p_keys text[], p_reverses_id uuid, p_refusal text) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM ledger_transaction
                 WHERE community_id = p_community_id AND idempotency_key = ANY (p_keys)) THEN
@@ -62,24 +62,21 @@ END $$;
 
 -- Steps of a post ------------------------------------------------------------------------------------------------------------
 
--- One guarded update: open, and within its bounds at every step between the lowest and the highest point of the change.
-CREATE FUNCTION ledger_move(p_community_id uuid, p_account_id uuid, p_in numeric, p_out numeric,
-                            p_lowest numeric, p_highest numeric) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- What CHECK constraints would say; those are parsed anew for every statement, this is not.
+CREATE FUNCTION ledger_check_texts(p_kind text, p_key text, p_request_hash bytea, p_content_hash bytea,
+                                   p_actor text, p_source text, p_narration text) RETURNS void
+LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE ledger_balance
-       SET posted_in = posted_in + p_in, posted_out = posted_out + p_out
-     WHERE community_id = p_community_id AND account_id = p_account_id AND is_open
-       AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + p_lowest >= floor_minor)
-       AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + p_highest <= ceiling_minor)
-       AND posted_in + p_in <= 4000000000000000000 AND posted_out + p_out <= 4000000000000000000;
-    IF NOT FOUND THEN
-        PERFORM ledger_refuse_balance(p_community_id, p_account_id, p_lowest, p_highest);
+    IF (length(p_kind) BETWEEN 1 AND 32 AND length(p_key) BETWEEN 1 AND 120
+        AND length(p_actor) BETWEEN 1 AND 120 AND length(p_source) BETWEEN 1 AND 120
+        AND length(p_narration) <= 500 AND length(p_request_hash) = 32 AND length(p_content_hash) = 32
+        AND p_kind NOT LIKE 'hold%') IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: a text or hash is missing or out of range, or a hold was meant';
     END IF;
 END $$;
 
 CREATE FUNCTION ledger_check_mirror(p_community_id uuid, p_reverses_id uuid, p_account_ids uuid[], p_amounts bigint[])
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_original record;
 BEGIN
@@ -115,9 +112,10 @@ DECLARE
     v_slot int;
     v_delta record;
 BEGIN
-    IF v_leg_count <> cardinality(p_amounts) OR p_kind LIKE 'hold%' THEN
-        RAISE EXCEPTION 'ledger: every leg has an account and an amount, and holds are not open yet';
+    IF v_leg_count <> cardinality(p_amounts) THEN
+        RAISE EXCEPTION 'ledger: every leg has an account and an amount';
     END IF;
+    PERFORM ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
     FOR v_leg IN 1 .. v_leg_count LOOP
         SELECT commodity, is_bounded INTO v_account
           FROM ledger_account WHERE community_id = p_community_id AND id = p_account_ids[v_leg];
@@ -142,12 +140,22 @@ BEGIN
         END IF;
     END LOOP;
     FOR v_delta IN
-        SELECT account_id, sum(amount) AS net, sum(greatest(amount, 0)) AS paid_in, sum(greatest(-amount, 0)) AS paid_out
+        SELECT account_id, sum(amount)::bigint AS net, sum(greatest(amount, 0))::bigint AS paid_in,
+               sum(greatest(-amount, 0))::bigint AS paid_out
           FROM unnest(p_account_ids, p_amounts) AS leg (account_id, amount)
          WHERE account_id = ANY (v_bounded)
          GROUP BY account_id ORDER BY account_id
     LOOP
-        PERFORM ledger_move(p_community_id, v_delta.account_id, v_delta.paid_in, v_delta.paid_out, v_delta.net, v_delta.net);
+        UPDATE ledger_balance
+           SET posted_in = posted_in + v_delta.paid_in, posted_out = posted_out + v_delta.paid_out
+         WHERE community_id = p_community_id AND account_id = v_delta.account_id AND is_open
+           AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + v_delta.net >= floor_minor)
+           AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + v_delta.net <= ceiling_minor)
+           AND posted_in + v_delta.paid_in <= 4000000000000000000
+           AND posted_out + v_delta.paid_out <= 4000000000000000000;
+        IF NOT FOUND THEN
+            PERFORM ledger_refuse_balance(p_community_id, v_delta.account_id, v_delta.net, v_delta.net);
+        END IF;
     END LOOP;
     IF p_reverses_id IS NOT NULL THEN
         PERFORM ledger_check_mirror(p_community_id, p_reverses_id, p_account_ids, p_amounts);
@@ -184,9 +192,10 @@ DECLARE
     v_delta record;
     v_count bigint;
 BEGIN
-    IF EXISTS (SELECT 1 FROM unnest(p_kinds) AS head (kind) WHERE kind LIKE 'hold%') THEN
-        RAISE EXCEPTION 'ledger: holds are not open yet';
-    END IF;
+    FOR v_head IN 1 .. cardinality(p_ids) LOOP
+        PERFORM ledger_check_texts(p_kinds[v_head], p_keys[v_head], p_request_hashes[v_head], p_content_hashes[v_head],
+                                   p_actors[v_head], p_sources[v_head], p_narrations[v_head]);
+    END LOOP;
     SELECT leg.header_no, a.commodity, sum(leg.amount) AS sum_minor,
            (array_agg(leg.account_id) FILTER (WHERE a.id IS NULL))[1] AS unknown_id INTO v_fault
       FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
@@ -209,8 +218,17 @@ BEGIN
                  GROUP BY account_id, header_no) AS step
          GROUP BY step.account_id ORDER BY step.account_id
     LOOP
-        IF (SELECT is_bounded FROM ledger_account WHERE community_id = p_community_id AND id = v_delta.account_id) THEN
-            PERFORM ledger_move(p_community_id, v_delta.account_id, v_delta.paid_in, v_delta.paid_out, v_delta.lowest, v_delta.highest);
+        CONTINUE WHEN NOT (
+            SELECT is_bounded FROM ledger_account WHERE community_id = p_community_id AND id = v_delta.account_id);
+        UPDATE ledger_balance
+           SET posted_in = posted_in + v_delta.paid_in, posted_out = posted_out + v_delta.paid_out
+         WHERE community_id = p_community_id AND account_id = v_delta.account_id AND is_open
+           AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + v_delta.lowest >= floor_minor)
+           AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + v_delta.highest <= ceiling_minor)
+           AND posted_in + v_delta.paid_in <= 4000000000000000000
+           AND posted_out + v_delta.paid_out <= 4000000000000000000;
+        IF NOT FOUND THEN
+            PERFORM ledger_refuse_balance(p_community_id, v_delta.account_id, v_delta.lowest, v_delta.highest);
         END IF;
     END LOOP;
     INSERT INTO ledger_transaction (
@@ -300,12 +318,6 @@ END $$;
 
 CREATE TRIGGER ledger_append_only BEFORE DELETE ON ledger_balance FOR EACH ROW EXECUTE FUNCTION ledger_keep_row();
 
-CREATE TRIGGER ledger_bounds BEFORE UPDATE ON ledger_balance FOR EACH ROW
-WHEN (NEW.community_id <> OLD.community_id OR NEW.account_id <> OLD.account_id
-      OR NEW.floor_minor IS DISTINCT FROM OLD.floor_minor OR NEW.ceiling_minor IS DISTINCT FROM OLD.ceiling_minor
-      OR NEW.posted_in < OLD.posted_in OR NEW.posted_out < OLD.posted_out)
-EXECUTE FUNCTION ledger_keep_row();
-
 REVOKE ALL ON FUNCTION ledger_post, ledger_post_many, ledger_open_account, ledger_set_open,
-    ledger_refuse, ledger_refuse_balance, ledger_answer, ledger_move, ledger_check_mirror,
+    ledger_refuse, ledger_refuse_balance, ledger_answer, ledger_check_texts, ledger_check_mirror,
     ledger_keep_out, ledger_keep_row FROM PUBLIC;

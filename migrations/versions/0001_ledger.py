@@ -87,26 +87,26 @@ def _transactions() -> None:
         ),
         sa.CheckConstraint(
             "length(actor) BETWEEN 1 AND 120", name=op.f("ck_ledger_transaction_actor_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(content_hash) = 32", name=op.f("ck_ledger_transaction_content_hash_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(idempotency_key) BETWEEN 1 AND 120",
             name=op.f("ck_ledger_transaction_key_length"),
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(kind) BETWEEN 1 AND 32", name=op.f("ck_ledger_transaction_kind_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(narration) <= 500", name=op.f("ck_ledger_transaction_narration_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(request_hash) = 32", name=op.f("ck_ledger_transaction_request_hash_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(source) BETWEEN 1 AND 120", name=op.f("ck_ledger_transaction_source_length")
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.ForeignKeyConstraint(
             ["community_id", "resolves_id"],
             ["ledger_transaction.community_id", "ledger_transaction.id"],
@@ -210,11 +210,11 @@ def _balances() -> None:
         sa.CheckConstraint(
             "posted_in <= 4000000000000000000 AND posted_out <= 4000000000000000000",
             name=op.f("ck_ledger_balance_counters_fit"),
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "posted_in >= 0 AND posted_out >= 0 AND pending_in >= 0 AND pending_out >= 0",
             name=op.f("ck_ledger_balance_counters"),
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.ForeignKeyConstraint(
             ["community_id", "account_id"],
             ["ledger_account.community_id", "ledger_account.id"],

@@ -170,8 +170,8 @@ BREAK_INS = (
     "DROP TABLE ledger_posting CASCADE",
     "CREATE OR REPLACE FUNCTION ledger_keep_out() RETURNS trigger LANGUAGE plpgsql AS"
     " 'BEGIN RETURN NULL; END'",
-    "SELECT ledger_move('00000000-0000-0000-0000-000000000000',"
-    " '00000000-0000-0000-0000-000000000000', 1, 0, 0, 0)",
+    "SELECT ledger_check_mirror('00000000-0000-0000-0000-000000000000',"
+    " '00000000-0000-0000-0000-000000000000', NULL, NULL)",
     "CREATE TABLE public.ledger_account_2 (id int)",
     "SET ROLE timebank_owner",
     "LOCK TABLE ledger_posting IN ACCESS EXCLUSIVE MODE",

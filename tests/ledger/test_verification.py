@@ -216,9 +216,9 @@ def test_damage_in_one_book_is_not_laid_at_another(
         ),
         (
             "postgresql",
-            "DROP TRIGGER ledger_bounds ON ledger_balance",
+            "DROP TRIGGER ledger_append_only ON ledger_balance",
             "trigger_missing",
-            "ledger_bounds on ledger_balance",
+            "ledger_append_only on ledger_balance",
         ),
         (
             "postgresql",
