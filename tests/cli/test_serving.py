@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,18 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
 def _serving(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "web.cli", "serve"]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=_environment(folder, port), text=True, stdout=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        env=_environment(folder, port),
+        text=True,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -76,7 +82,7 @@ def test_an_empty_folder_becomes_a_book_that_serves_and_stops_cleanly(
 
     with _serving(folder, port) as process:
         status = _answer(process, port)
-        process.send_signal(stop)
+        os.killpg(process.pid, stop)  # as a terminal does: the worker gets it too
         said, _ = process.communicate(timeout=START_SECONDS_MAX)
 
     assert status == 200

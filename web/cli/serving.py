@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BLOCKING_THREADS: Final = 4
 """Threads that run views; more would only wait for the one writer of an SQLite book."""
+STOP_SECONDS_MAX: Final = 3
+"""Ctrl-C reaches the worker twice, from terminal and parent, and may leave it waiting."""
 APPLICATION: Final = "web.serving:application"
 
 
@@ -129,5 +131,6 @@ def _serve(settings: Settings) -> None:
         workers=1,
         blocking_threads=BLOCKING_THREADS,
         websockets=False,
+        workers_kill_timeout=STOP_SECONDS_MAX,
         log_level=LogLevels.warning,
     ).serve()
