@@ -177,7 +177,7 @@ class ItemGone(Refused):
     """Fewer pieces are left than asked for."""
 
     code = "item_gone"
-    message = N_("%(item_name)s: needs %(need)s pieces, %(have)s left.")
+    message = N_("%(item_name)s: %(need)s wanted, %(have)s left.")
 
 
 class PriceChanged(Refused):

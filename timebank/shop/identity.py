@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -170,7 +171,8 @@ def _find_by_card(session: Session, actor: Actor, read: codes.Scan, *, lock: boo
         session, actor, Member.id == card.member_id, CardNotFound(), lock=lock
     )
     if card.revoked_at is not None:
-        raise CardRevoked(revoked_on=card.revoked_at.date().isoformat())
+        revoked_at = card.revoked_at.astimezone(ZoneInfo(community.time_zone))
+        raise CardRevoked(revoked_on=revoked_at.date().isoformat())
     return Found(member, community, IdentifiedBy.CARD, None, is_stale=False)
 
 
