@@ -31,7 +31,7 @@ def test_exactly_the_threshold_gives_the_star_and_says_why(world: World) -> None
 
     row = row_of(run, world.bob)
     assert (row.counted_minutes, row.stars_reached, row.is_eligible) == (6_000, 1, True)
-    assert reasons_of(run, world.bob) == ["Counted 6000, at least 6000: 1 stars"]
+    assert reasons_of(run, world.bob) == ["Counted 6000 min, at least 6000 min: 1 star"]
     assert run.eligible_count == 1
 
 
@@ -41,7 +41,7 @@ def test_one_minute_short_gives_nothing_and_says_what_is_missing(world: World) -
     run = dry_run(world.session, world.desk)
 
     assert not row_of(run, world.bob).is_eligible
-    assert reasons_of(run, world.bob) == ["1 short of 1 stars"]
+    assert reasons_of(run, world.bob) == ["1 min short of 1 star"]
 
 
 def test_everybody_has_a_row_in_the_order_of_numbers(world: World) -> None:
@@ -96,7 +96,7 @@ def test_who_is_suspended_or_has_left_gets_nothing(world: World, verb: str) -> N
     assert not row_of(run, world.bob).is_eligible
     assert reasons_of(run, world.bob) == [
         {"suspend": "Suspended", "let_leave": "Has left"}[verb],
-        "Counted 6000, at least 6000: 1 stars",
+        "Counted 6000 min, at least 6000 min: 1 star",
     ]
 
 
@@ -119,8 +119,8 @@ def test_stars_given_before_are_not_given_again_until_revoked(world: World, keys
     after = dry_run(world.session, world.desk)
 
     assert reasons_of(again, world.bob) == [
-        "Already has 1 stars by D2026-000001",
-        "12000 short of 2 stars",
+        "Already has 1 star by D2026-000001",
+        "12000 min short of 2 stars",
     ]
     assert not row_of(again, world.bob).is_eligible
     assert row_of(after, world.bob).is_eligible

@@ -43,8 +43,15 @@ class Reason:
     details: dict[str, int | str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the English sentence with plain numbers."""
-        return self.message % self.details if self.details else self.message
+        """Return the English sentence with plain numbers and their units."""
+        said = {name: _with_unit(name, fact) for name, fact in self.details.items()}
+        return self.message % said if said else self.message
+
+
+def _with_unit(name: str, fact: int | str) -> str:
+    if name == "stars":
+        return "1 star" if fact == 1 else f"{fact} stars"
+    return f"{fact} min" if name.endswith("_minutes") else str(fact)
 
 
 REACHED = N_("Counted %(counted_minutes)s, at least %(threshold_minutes)s: %(stars)s")
