@@ -7,6 +7,7 @@
 
 (() => {
   const BURST_GAP_MS = 50;
+  const BURST_GAP_LOOSE_MS = 500; // where no field has the focus, nobody else is typing
   const BURST_LENGTH_MIN = 6;
   const ANSWER_MS_MAX = 15000;
   const RETRY_MS = 2000;
@@ -31,7 +32,11 @@
     return match ? match[1] : PUNCTUATION[event.code] || "";
   };
 
-  const inBurst = (event) => burst.text !== "" && event.timeStamp - burst.lastAt <= BURST_GAP_MS;
+  function inBurst(event) {
+    const inField = document.activeElement instanceof HTMLInputElement;
+    const gap = event.timeStamp - burst.lastAt;
+    return burst.text !== "" && gap <= (inField ? BURST_GAP_MS : BURST_GAP_LOOSE_MS);
+  }
 
   function collect(event, char) {
     if (!inBurst(event)) {
@@ -44,7 +49,8 @@
 
   // Ends the burst: what it typed into the focused field is taken out again, and the scan goes to the server.
   function takeBurst() {
-    const { text, field, value } = burst;
+    const { text, value } = burst;
+    const field = burst.field?.isConnected ? burst.field : document.activeElement;
     const whole = field === scanLine() ? field.value.trim().toUpperCase() : "";
     burst.text = "";
     if (field instanceof HTMLInputElement) {
@@ -200,6 +206,11 @@
     if (rows().length === 0) return;
     if (pin && pin.value === "") pin.focus();
     else push({ action: "finish" });
+  }
+
+  function find() {
+    push({ action: "find", scan: scanLine().value });
+    scanLine().value = "";
   }
 
   function onRow(action) {
