@@ -243,7 +243,7 @@ def scan_in(
 ) -> None:
     """Scan the venue code and press the button, now."""
     ticket = codes.scan_ticket(
-        keys, occasion.community_id, occasion.id, is_poster=False, moment=clock.now()
+        keys, occasion.community_id, occasion.short_code, is_poster=False, moment=clock.now()
     )
     press = Press(secrets.token_hex(8), intent)
     checkin.check_in(session, actor, keys, ticket=ticket, press=press)
