@@ -1,7 +1,6 @@
 """Tell the story of the demo world into an empty book, month by month, at the time of each day.
 
-Each month of a community is one database transaction, told in the order of time; a load that is
-cut short leaves whole months, and `timebank verify` is green at any point.
+All of it is one database transaction: a load that is cut short leaves the book as empty as it was.
 """
 
 from collections.abc import Callable
@@ -68,11 +67,11 @@ def load(database: Database, keys: CodeKeys, progress: Progress) -> None:
         progress: called with (steps done, steps in all).
     """
     started_at = _start()
+    counter = _Counter(progress, total=2 * (MONTHS + 3))
     with database.begin() as session:
         street = organisations.add_street(session, name="X区街道", name_en="District X street")
-    counter = _Counter(progress, total=2 * (MONTHS + 3))
-    for facts in (COMMUNITY_D, COMMUNITY_A):
-        _tell(database, keys, street, facts, started_at, counter)
+        for facts in (COMMUNITY_D, COMMUNITY_A):
+            _tell(Telling(session, keys, counter), street, facts, started_at)
 
 
 class _Counter:
@@ -87,6 +86,21 @@ class _Counter:
         self._progress(self._done, self._total)
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What every chapter of the story needs."""
+
+    session: Session
+    keys: CodeKeys
+    counter: _Counter
+
+    def end_chapter(self) -> None:
+        """Write what was told and forget it, so that the session stays small."""
+        self.session.flush()
+        self.session.expunge_all()
+        self.counter.step()
+
+
 def _start() -> datetime:
     """Return nine in the morning on the first day of the month, 24 service days ago."""
     local = clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
@@ -95,60 +109,43 @@ def _start() -> datetime:
     return first - relativedelta(months=months - 1)
 
 
-def _tell(  # one community's story: where it is written, who, from when
-    database: Database,
-    keys: CodeKeys,
-    street: Street,
-    facts: CommunityFacts,
-    started_at: datetime,
-    counter: _Counter,
-) -> None:
-    with database.begin() as session:
-        town = people.found(session, keys, street, facts, started_at)
-        shop.stock(session, town, started_at + timedelta(hours=2))
-        counter.step()
-    with database.begin() as session:
-        until = (clock.now() + relativedelta(months=2)).date()
-        service.plan(session, town, started_at, until)
-        calendar = service.calendar(session, town, started_at)
-        counter.step()
+def _tell(told: Telling, street: Street, facts: CommunityFacts, started_at: datetime) -> None:
+    """Tell one community's story."""
+    town = people.found(told.session, told.keys, street, facts, started_at)
+    shop.stock(told.session, town, started_at + timedelta(hours=2))
+    told.end_chapter()
+    until = (clock.now() + relativedelta(months=2)).date()
+    service.plan(told.session, town, started_at, until)
+    calendar = service.calendar(told.session, town, started_at)
+    told.end_chapter()
     present = clock.now()
     past = [held for held in calendar if held.occasion.ends_at + timedelta(hours=1) < present]
     for month_no in range(MONTHS):
         begins = started_at + relativedelta(months=month_no)
         ends = begins + relativedelta(months=1)
         month = [held for held in past if begins <= held.occasion.starts_at < ends]
-        _tell_month(database, keys, town, month, month_no, is_last=month_no == MONTHS - 1)
-        counter.step()
-    with database.begin() as session:
-        for held in calendar[len(past) :]:
-            service.sign_everybody_up(session, held)
-        service.sign_everybody_up(session, service.open_today(session, town))
-    _commend(database, keys, town)
-    counter.step()
+        _tell_month(told, town, month, month_no)
+        told.end_chapter()
+    for held in calendar[len(past) :]:
+        service.sign_everybody_up(told.session, held)
+    service.sign_everybody_up(told.session, service.open_today(told.session, town))
+    _commend(told, town)
+    told.end_chapter()
 
 
-def _tell_month(  # one month of one community
-    database: Database,
-    keys: CodeKeys,
-    town: Town,
-    month: list[Held],
-    month_no: int,
-    *,
-    is_last: bool,
-) -> None:
+def _tell_month(told: Telling, town: Town, month: list[Held], month_no: int) -> None:
     story: list[Event] = [
-        (held.occasion.starts_at, partial(_hold, keys=keys, town=town, held=held)) for held in month
+        (held.occasion.starts_at, partial(_hold, keys=told.keys, town=town, held=held))
+        for held in month
     ]
-    if is_last:  # the newest list still waits, so that the inbox has work
+    if month_no == MONTHS - 1:  # the newest list still waits, so that the inbox has work
         newest, _ = story.pop()
-        story.append((newest, partial(service.hold, keys=keys, town=town, held=month[-1])))
-    story += _visits(keys, town, month, month_no)
-    with database.begin() as session:
-        for held in month:
-            service.sign_everybody_up(session, held)
-        for _, tell in sorted(story, key=itemgetter(0)):
-            tell(session)
+        story.append((newest, partial(service.hold, keys=told.keys, town=town, held=month[-1])))
+    story += _visits(told.keys, town, month, month_no)
+    for held in month:
+        service.sign_everybody_up(told.session, held)
+    for _, tell in sorted(story, key=itemgetter(0)):
+        tell(told.session)
 
 
 def _hold(session: Session, keys: CodeKeys, town: Town, held: Held) -> None:
@@ -167,12 +164,11 @@ def _visits(keys: CodeKeys, town: Town, month: list[Held], month_no: int) -> lis
     ]
 
 
-def _commend(database: Database, keys: CodeKeys, town: Town) -> None:
+def _commend(told: Telling, town: Town) -> None:
     """Let the social worker commend the first three of the shortlist."""
-    with database.begin() as session:
-        run = shortlist.dry_run(session, town.social_worker)
-        chosen = [row.member_id for row in run.rows if row.is_eligible][:COMMENDED]
-        if chosen:
-            commendations.issue(
-                session, town.social_worker, keys, member_ids=chosen, basis=run.basis
-            )
+    run = shortlist.dry_run(told.session, town.social_worker)
+    chosen = [row.member_id for row in run.rows if row.is_eligible][:COMMENDED]
+    if chosen:
+        commendations.issue(
+            told.session, town.social_worker, told.keys, member_ids=chosen, basis=run.basis
+        )
