@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
@@ -273,21 +273,7 @@ def _occasion_lines(
         .group_by(Slot.occasion_id)
         .subquery()
     )
-    people = (
-        select(
-            Attendance.occasion_id,
-            func.count().label("enrolled"),
-            _count_of(PRESENT_STATES).label("present"),
-            _count_of(OPEN_STATES).label("open"),
-        )
-        .where(
-            Attendance.community_id == actor.community_id,
-            Attendance.state != AttendanceState.WITHDRAWN,
-            Attendance.occasion_id.in_(_ids(actor, condition)),
-        )
-        .group_by(Attendance.occasion_id)
-        .subquery()
-    )
+    people = _people(actor, condition)
     found = session.execute(
         select(
             Occasion,
@@ -312,6 +298,25 @@ def _occasion_lines(
         .limit(LISTED_MAX)
     )
     return [OccasionLine(*line[:3], *(int(number) for number in line[3:])) for line in found]
+
+
+def _people(actor: Actor, condition: ColumnElement[bool]) -> Subquery:
+    """Count, per occasion, who is on the list, who came and who waits."""
+    return (
+        select(
+            Attendance.occasion_id,
+            func.count().label("enrolled"),
+            _count_of(PRESENT_STATES).label("present"),
+            _count_of(OPEN_STATES).label("open"),
+        )
+        .where(
+            Attendance.community_id == actor.community_id,
+            Attendance.state != AttendanceState.WITHDRAWN,
+            Attendance.occasion_id.in_(_ids(actor, condition)),
+        )
+        .group_by(Attendance.occasion_id)
+        .subquery()
+    )
 
 
 def _ids(actor: Actor, condition: ColumnElement[bool]) -> Select[UUID]:
