@@ -57,7 +57,7 @@
       field.blur(); // an open composition of the input method ends here
       // An answer may have brought a new scan line in the middle of the burst.
       if (field.id === "scan") scanLine().value = "";
-      else field.value = value;
+      else if (field === burst.field) field.value = value;
     }
     // A scanner that stutters has put its first digits into the line before the burst began.
     read(whole.endsWith(text) ? whole : text);
@@ -206,11 +206,6 @@
     if (rows().length === 0) return;
     if (pin && pin.value === "") pin.focus();
     else push({ action: "finish" });
-  }
-
-  function find() {
-    push({ action: "find", scan: scanLine().value });
-    scanLine().value = "";
   }
 
   function onRow(action) {
