@@ -33,7 +33,7 @@
   };
 
   function inBurst(event) {
-    const inField = document.activeElement instanceof HTMLInputElement;
+    const inField = burst.field instanceof HTMLInputElement;
     const gap = event.timeStamp - burst.lastAt;
     return burst.text !== "" && gap <= (inField ? BURST_GAP_MS : BURST_GAP_LOOSE_MS);
   }
@@ -59,6 +59,8 @@
       if (field.id === "scan") scanLine().value = "";
       else if (field === burst.field) field.value = value;
     }
+    // A burst that began elsewhere may have ended in the line.
+    if (scanLine() && text.endsWith(scanLine().value.toUpperCase())) scanLine().value = "";
     // A scanner that stutters has put its first digits into the line before the burst began.
     read(whole.endsWith(text) ? whole : text);
   }
