@@ -1,7 +1,7 @@
 """Codes: what is signed, what is refused, how a scan is read."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -73,8 +73,7 @@ def test_a_poster_is_known_as_a_poster_at_any_time() -> None:
 
 
 def test_a_scan_ticket_is_good_for_ten_minutes() -> None:
-    occasion_id = uuid4()
-    text = codes.scan_ticket(KEYS, COMMUNITY, occasion_id, is_poster=False, moment=NOON)
+    text = codes.scan_ticket(KEYS, COMMUNITY, OCCASION, is_poster=False, moment=NOON)
 
     fresh = codes.open_ticket(
         KEYS, COMMUNITY, text, NOON + timedelta(minutes=10) - timedelta(seconds=1)
@@ -82,7 +81,7 @@ def test_a_scan_ticket_is_good_for_ten_minutes() -> None:
     late = codes.open_ticket(KEYS, COMMUNITY, text, NOON + timedelta(minutes=10, seconds=2))
 
     assert fresh is not None
-    assert fresh.occasion_id == occasion_id
+    assert fresh.occasion_code == OCCASION
     assert not fresh.is_expired
     assert late is not None
     assert late.is_expired

@@ -40,6 +40,10 @@ PAY_TIME_DIGITS = 7
 LABEL_NUMBER_DIGITS = 8
 SCAN_LENGTH_MAX = 200
 
+_TICKET = re.compile(
+    r"(([A-Z0-9]{1,4}-[A-Z0-9]{6})\.([PR])\.([0-9]{9,12}))\.([A-Z][A-Z2-7]{16})", re.ASCII
+)
+
 
 class Purpose(StrEnum):
     """What a derived key is for; one key per purpose, so that no code passes for another."""
@@ -158,14 +162,15 @@ def judge_venue_code(
 
 
 def scan_ticket(
-    keys: CodeKeys, community_id: UUID, occasion_id: UUID, *, is_poster: bool, moment: datetime
+    keys: CodeKeys, community_id: UUID, occasion_code: str, *, is_poster: bool, moment: datetime
 ) -> str:
     """Return the signed proof that a fresh code was seen at `moment`.
 
-    It is good for ten minutes.
+    It is good for ten minutes. It names the occasion as the venue code does, so that it is found by
+    its community's key.
     """
     kind = "P" if is_poster else "R"
-    body = f"{occasion_id.hex}.{kind}.{int(moment.timestamp())}"
+    body = f"{occasion_code}.{kind}.{int(moment.timestamp())}"
     return f"{body}.{keys.sign(community_id, Purpose.TICKET, 'A', 'T|' + body)}"
 
 
@@ -173,7 +178,7 @@ def scan_ticket(
 class Ticket:
     """An opened scan ticket."""
 
-    occasion_id: UUID
+    occasion_code: str
     is_poster: bool
     seen_at: datetime
     is_expired: bool
@@ -181,24 +186,24 @@ class Ticket:
 
 def open_ticket(keys: CodeKeys, community_id: UUID, text: str, moment: datetime) -> Ticket | None:
     """Return the ticket, or None when it is not ours for this community."""
-    match = re.fullmatch(r"([0-9a-f]{32})\.([PR])\.(\d{9,12})\.([A-Z][A-Z2-7]{16})", text)
+    match = _TICKET.fullmatch(text)
     if not match:
         return None
-    occasion, kind, seconds, signature = match.groups()
-    if not keys.verifies(community_id, Purpose.TICKET, f"T|{occasion}.{kind}.{seconds}", signature):
+    body, occasion_code, kind, seconds, signature = match.groups()
+    if not keys.verifies(community_id, Purpose.TICKET, f"T|{body}", signature):
         return None
     seen_at = datetime.fromtimestamp(int(seconds), UTC)
     is_expired = not timedelta(0) <= moment - seen_at + timedelta(seconds=1) <= TICKET_LIFETIME
-    return Ticket(UUID(occasion), kind == "P", seen_at, is_expired)
+    return Ticket(occasion_code, kind == "P", seen_at, is_expired)
 
 
-def ticket_occasion_id(text: str) -> UUID | None:
+def ticket_occasion_code(text: str) -> str | None:
     """Return the occasion a ticket speaks of, unproven.
 
     The signature is checked under its community's key.
     """
-    match = re.match(r"([0-9a-f]{32})\.", text)
-    return UUID(match[1]) if match else None
+    match = _TICKET.fullmatch(text)
+    return match[2] if match else None
 
 
 # ---------------------------------------------------------------- digits

@@ -126,7 +126,7 @@ class World:
         return codes.scan_ticket(
             self.keys,
             occasion.community_id,
-            occasion.id,
+            occasion.short_code,
             is_poster=is_poster,
             moment=clock.now(),
         )

@@ -106,7 +106,7 @@ def test_a_stranger_signs_in_and_comes_back_with_the_ticket(day: Day, client: Fl
     page = _text(client, day.code_path())
     way = re.search(r'href="(/sign-in\?next=[^"]+)"', page)
     assert way is not None
-    ticket = re.search(r"ticket%3D([\w.%]+)|ticket=([\w.]+)", way[1])
+    ticket = re.search(r"ticket%3D([\w.%-]+)|ticket=([\w.-]+)", way[1])
     assert ticket is not None
     back = f"/me/arrive?ticket={ticket[1] or ticket[2]}"
 

@@ -67,8 +67,8 @@ def read_ticket(session: Session, keys: CodeKeys, text: str, *, is_locking: bool
         text: the ticket.
         is_locking: hold the occasion as it is until the transaction ends.
     """
-    occasion_id = codes.ticket_occasion_id(text)
-    place = venue.by_id(session, occasion_id, is_locking=is_locking) if occasion_id else None
+    code = codes.ticket_occasion_code(text)
+    place = venue.by_short_code(session, code, is_locking=is_locking) if code else None
     if place is None:
         return TicketRead(None, Verdict.INVALID)
     ticket = codes.open_ticket(keys, place.community_id, text, clock.now())
@@ -104,7 +104,7 @@ def open_venue_code(session: Session, actor: Actor | None, keys: CodeKeys, *, co
     if verdict is not Verdict.VALID:
         return Arrival(place, verdict, None)
     ticket = codes.scan_ticket(
-        keys, place.community_id, place.occasion_id, is_poster=is_poster, moment=now
+        keys, place.community_id, place.short_code, is_poster=is_poster, moment=now
     )
     return _look_ahead(session, actor, place, ticket, is_poster=is_poster)
 

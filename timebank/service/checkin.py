@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -42,6 +42,12 @@ from timebank.service.venue import MemberRows, Venue
 
 NONCE_LENGTH_MIN: Final = 8
 NONCE_LENGTH_MAX: Final = 64
+
+_SAME_PRESS: Final = select(ScanEvent).where(
+    ScanEvent.community_id == bindparam("community_id"),
+    ScanEvent.member_id == bindparam("member_id"),
+    ScanEvent.nonce == bindparam("nonce"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +129,8 @@ def scan_for(
         NonceReused, WrongField: as in `check_in`.
     """
     actor.require(Permission.RUN_OCCASION)
-    place = venue.by_id(session, occasion_id, is_locking=True)
-    if place is None or place.community_id != actor.community_id:
+    place = venue.by_id(session, actor.community_id, occasion_id)
+    if place is None:
         raise NotHere(thing="occasion")
     verdict = Verdict.VALID
     if member_id is None:
@@ -169,13 +175,8 @@ def _scan(
     """Lock the member, answer a known nonce, else decide, write and record."""
     _check_nonce(press.nonce)
     member = checks.lock_member(session, actor.community_id, member_id)
-    before = session.scalars(
-        select(ScanEvent).where(
-            ScanEvent.community_id == actor.community_id,
-            ScanEvent.member_id == member_id,
-            ScanEvent.nonce == press.nonce,
-        )
-    ).one_or_none()
+    same = {"community_id": actor.community_id, "member_id": member_id, "nonce": press.nonce}
+    before = session.scalars(_SAME_PRESS, same).one_or_none()
     if before is not None:
         if before.occasion_id != (place.occasion_id if place else None):
             raise NonceReused

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from timebank.people.models import Community, Member, MemberStatus
@@ -76,35 +76,37 @@ def read_printed(text: str) -> PrintedCode | None:
     return PrintedCode(match[1], int(match[2]), match[3]) if match else None
 
 
-def by_short_code(session: Session, occasion_code: str) -> Venue | None:
-    """Return the occasion of a printed code, in whatever community; None when there is none."""
-    community_code = occasion_code.rpartition("-")[0]
-    return _one(
-        session, and_(Community.code == community_code, Occasion.short_code == occasion_code)
-    )
-
-
-def by_id(session: Session, occasion_id: UUID, *, is_locking: bool = False) -> Venue | None:
-    """Return an occasion by its id, in whatever community.
+def by_short_code(
+    session: Session, occasion_code: str, *, is_locking: bool = False
+) -> Venue | None:
+    """Return the occasion of a code such as `D-7K2M9Q`, in whatever community.
 
     Args:
         session: any session; a write session when locking.
-        occasion_id: the id.
+        occasion_code: the community's code, a hyphen, the rest; upper case.
         is_locking: hold the occasion as it is (others may too) until the transaction ends, so that
             it is not called off under a check-in.
     """
-    return _one(session, Occasion.id == occasion_id, is_locking=is_locking)
+    community_code = occasion_code.rpartition("-")[0]
+    query = _HELD_BY_CODE if is_locking else _BY_CODE
+    return _one(session, query, {"community": community_code, "code": occasion_code})
+
+
+def by_id(session: Session, community_id: UUID, occasion_id: UUID) -> Venue | None:
+    """Return an occasion of a community by its id, held as it is until the transaction ends."""
+    return _one(session, _HELD_BY_ID, {"community": community_id, "id": occasion_id})
 
 
 def rows_of(session: Session, member_id: UUID, venue: Venue, now: datetime) -> MemberRows:
     """Return the member's row, the slot it is about and what stands in the way elsewhere."""
-    slots = session.scalars(
-        select(Slot)
-        .where(Slot.community_id == venue.community_id, Slot.occasion_id == venue.occasion_id)
-        .order_by(Slot.starts_at)
-        .execution_options(populate_existing=True)
-    ).all()
-    near = [_Near(*found) for found in session.execute(_near(member_id, venue, now))]
+    here = {"community": venue.community_id, "occasion": venue.occasion_id}
+    around = {
+        "member": member_id,
+        "earliest_end": now - timing.WINDOW_AFTER,
+        "latest_start": now + timing.WINDOW_BEFORE,
+    }
+    slots = session.scalars(_SLOTS, here).all()
+    near = [_Near(*found) for found in session.execute(_NEAR, {**here, **around})]
     row = next((each.row for each in near if each.row.occasion_id == venue.occasion_id), None)
     others = [each for each in near if each.row is not row]
     return MemberRows(
@@ -175,26 +177,31 @@ _COLUMNS: Final = (
 )
 
 
-def _one(
-    session: Session, condition: ColumnElement[bool], *, is_locking: bool = False
-) -> Venue | None:
-    query = (
-        select(*_COLUMNS)
-        .select_from(Occasion)
-        .join(Community, Community.community_id == Occasion.community_id)
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(
-            _Leader,
-            and_(
-                _Leader.community_id == Occasion.community_id,
-                _Leader.id == Occasion.leader_member_id,
-            ),
-        )
-        .where(condition)
+_VENUE: Final = (
+    select(*_COLUMNS)
+    .select_from(Occasion)
+    .join(Community, Community.community_id == Occasion.community_id)
+    .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
+    .join(
+        _Leader,
+        and_(
+            _Leader.community_id == Occasion.community_id,
+            _Leader.id == Occasion.leader_member_id,
+        ),
     )
-    if is_locking:
-        query = query.with_for_update(read=True, of=Occasion)
-    found = session.execute(query).one_or_none()
+)
+_BY_CODE: Final = _VENUE.where(
+    Community.code == bindparam("community"), Occasion.short_code == bindparam("code")
+)
+_HELD_BY_CODE: Final = _BY_CODE.with_for_update(read=True, of=Occasion)
+_HELD_BY_ID: Final = _VENUE.where(
+    Occasion.community_id == bindparam("community"), Occasion.id == bindparam("id")
+).with_for_update(read=True, of=Occasion)
+# Statements of this size are built once: to build and compare one anew costs more than to run it.
+
+
+def _one(session: Session, query: Select[*tuple[Any, ...]], which: dict[str, Any]) -> Venue | None:
+    found = session.execute(query, which).one_or_none()
     if found is None:
         return None
     facts: list[Any] = list(found)
@@ -202,39 +209,44 @@ def _one(
     return Venue(*facts)
 
 
-def _near(
-    member_id: UUID, venue: Venue, now: datetime
-) -> Select[Attendance, str, datetime, datetime]:
-    """Select the member's row here, and the rows elsewhere whose slot is around now."""
-    earliest_end = now - timing.WINDOW_AFTER
-    return (
-        select(Attendance, Occasion.title, Slot.starts_at, Slot.ends_at)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .where(
-            Attendance.community_id == venue.community_id,
-            Attendance.member_id == member_id,
-            or_(
-                Attendance.occasion_id == venue.occasion_id,
-                and_(
-                    Attendance.state.in_([AttendanceState.ENROLLED, AttendanceState.IN]),
-                    Occasion.status == OccasionStatus.PLANNED,
-                    Slot.ends_at >= earliest_end,
-                    Slot.starts_at <= now + timing.WINDOW_BEFORE,
-                ),
-            ),
-        )
-        .execution_options(populate_existing=True)
+_SLOTS: Final = (
+    select(Slot)
+    .where(
+        Slot.community_id == bindparam("community"),
+        Slot.occasion_id == bindparam("occasion"),
     )
+    .order_by(Slot.starts_at)
+    .execution_options(populate_existing=True)
+)
+_NEAR: Final = (
+    select(Attendance, Occasion.title, Slot.starts_at, Slot.ends_at)
+    .join(
+        Occasion,
+        and_(
+            Occasion.community_id == Attendance.community_id,
+            Occasion.id == Attendance.occasion_id,
+        ),
+    )
+    .join(
+        Slot,
+        and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
+    )
+    .where(
+        Attendance.community_id == bindparam("community"),
+        Attendance.member_id == bindparam("member"),
+        or_(
+            Attendance.occasion_id == bindparam("occasion"),
+            and_(
+                Attendance.state.in_([AttendanceState.ENROLLED, AttendanceState.IN]),
+                Occasion.status == OccasionStatus.PLANNED,
+                Slot.ends_at >= bindparam("earliest_end"),
+                Slot.starts_at <= bindparam("latest_start"),
+            ),
+        ),
+    )
+    .execution_options(populate_existing=True)
+)
+"""The member's row here, and the rows elsewhere whose slot is around now."""
 
 
 def _slot_of(slots: Sequence[Slot], row: Attendance | None, now: datetime) -> Slot:
