@@ -14,6 +14,8 @@ from datetime import date, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
+from timebank import units
+
 BEANCOUNT_ROOT: Final = "Assets"
 BEANCOUNT_BEGINNING: Final = date(1970, 1, 1)
 """Accounts are opened on this day: a back-dated entry may be older than the account's own row."""
@@ -33,11 +35,16 @@ class AccountLine:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A signed whole number of a unit on an account."""
+    """A signed number of smallest units on an account."""
 
     code: str
     commodity: str
     amount_minor: int
+
+    @property
+    def written(self) -> str:
+        """Return the amount as a journal writes it: 150, or 12.50 of a unit with cents."""
+        return units.written(self.amount_minor, self.commodity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +91,14 @@ class LedgerSyntax:
         yield f"\n{heading.occurred_on} ({heading.id}) {narration or heading.kind}\n"
         yield f"    ; {heading.kind} from {heading.source.replace(':', ' ')}\n"
         for amount in amounts:
-            yield f"    {amount.code}  {amount.amount_minor} {self._unit(amount.commodity)}\n"
+            yield f"    {amount.code}  {amount.written} {self._unit(amount.commodity)}\n"
 
     def closing(self, day: date, balances: Iterable[Amount]) -> Iterator[str]:
         """Assert the balances in a transaction that moves nothing."""
         yield f"\n{day} {CLOSING_NARRATION}\n"
         for amount in balances:
             unit = self._unit(amount.commodity)
-            yield f"    {amount.code}  0 {unit} = {amount.amount_minor} {unit}\n"
+            yield f"    {amount.code}  0 {unit} = {amount.written} {unit}\n"
 
     @staticmethod
     def _unit(name: str) -> str:
@@ -103,7 +110,8 @@ class HledgerSyntax(LedgerSyntax):
 
     def commodity(self, name: str) -> Iterator[str]:
         """Declare a unit, with the decimal mark that hledger insists on."""
-        yield f"commodity 1000. {self._unit(name)}\n"
+        decimals = "0" * units.decimal_places(name)
+        yield f"commodity 1000.{decimals} {self._unit(name)}\n"
 
 
 class BeancountSyntax:
@@ -124,7 +132,7 @@ class BeancountSyntax:
         yield f'  kind: "{heading.kind.translate(_QUOTED)}"\n'
         yield f'  source: "{heading.source.translate(_QUOTED)}"\n'
         for amount in amounts:
-            yield f"  {self._code(amount.code)}  {amount.amount_minor} {amount.commodity}\n"
+            yield f"  {self._code(amount.code)}  {amount.written} {amount.commodity}\n"
 
     def closing(self, day: date, balances: Iterable[Amount]) -> Iterator[str]:
         """Assert the balances; beancount checks at the beginning of a day, so on the next one."""
@@ -132,7 +140,7 @@ class BeancountSyntax:
         yield "\n"
         for amount in balances:
             code = self._code(amount.code)
-            yield f"{after} balance {code}  {amount.amount_minor} {amount.commodity}\n"
+            yield f"{after} balance {code}  {amount.written} {amount.commodity}\n"
 
     @staticmethod
     def _code(code: str) -> str:

@@ -3,14 +3,14 @@
 Words: a *paper* (see `timebank.insight.papers`) *stands behind* its transaction when the
 transaction names it as its source and has exactly the legs that follow from it.
 
-Checked both ways round: every paper has its transaction; whatever enters or leaves a book through a
-system account (issuance, intake, shop) has its paper; and the numbers that people hold in hand run
-without a gap. Every pass takes a reading session and one book, and gives its findings one by one.
+Checked both ways round: every paper has its transaction; every transaction has its paper; and the
+numbers that people hold in hand run without a gap. Every pass takes a reading session and one book,
+and gives its findings one by one.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -83,8 +83,8 @@ def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> It
 # ---------------------------------------------------------------- transactions have their papers
 
 
-def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
-    """Whatever moves a system account has an attendance, a donation or a redemption behind it.
+def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every transaction has an attendance, a donation or a redemption behind it.
 
     What was reversed again is left out: a voided attendance lets go of its transaction.
     """
@@ -108,7 +108,6 @@ def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iter
         .where(
             Transaction.community_id == community_id,
             Transaction.reverses_id.is_(None),
-            sa.not_(Account.is_bounded),
             ~_is_named_by(reversal.community_id, reversal.reverses_id),
             ~_is_named_by(Attendance.community_id, Attendance.transaction_id),
             ~_is_named_by(Donation.community_id, Donation.transaction_id),
@@ -116,12 +115,15 @@ def nothing_enters_without_a_paper(session: Session, community_id: UUID) -> Iter
         )
         .order_by(Transaction.id, Posting.leg_no)
     )
-    for transaction_id, kind, source, code, amount_minor in session.execute(query):
+    for (transaction_id, kind, source), legs in groupby(
+        session.execute(query), key=lambda found: (found.id, found.kind, found.source)
+    ):
+        moves = ", ".join(f"{leg.amount_minor} on {leg.code}" for leg in legs)
         yield Finding(
             "without_paper",
             f"transaction:{transaction_id}",
-            f"{kind} moves {amount_minor} on {code}, and no confirmed attendance, donation or"
-            f" redemption stands behind it (it names {source})",
+            f"{kind} moves {moves}, and no confirmed attendance, donation or redemption stands"
+            f" behind it (it names {source})",
         )
 
 
@@ -197,7 +199,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     donations_are_posted,
     redemptions_are_posted,
     refunds_reverse_their_redemption,
-    nothing_enters_without_a_paper,
+    nothing_moves_without_a_paper,
     pieces_out_are_pieces_redeemed,
     certificates_are_whole,
     numbers_are_gapless,

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from timebank import audit
-from timebank.actors import Actor
+from timebank.actors import Actor, Permission
 from timebank.audit import AuditEvent
-from timebank.insight.verification import BookReport, verify_book
+from timebank.insight.verification import BookReport
 
 ACTION = "verify_book"
 
@@ -34,18 +34,21 @@ class SelfCheck:
         return self.finding_count == 0
 
 
-def check_book(session: Session, actor: Actor) -> BookReport:
-    """Check the actor's book from the beginning and keep the result.
+def keep(session: Session, actor: Actor, report: BookReport) -> SelfCheck:
+    """Keep the result of a check (`verification.verify_book`) that the actor has just done.
+
+    The check itself reads one snapshot in a session of its own, so that nobody waits for it.
 
     Args:
         session: a write session, for the one row that is kept.
         actor: needs `read_books`.
+        report: of the actor's own book.
 
     Raises:
         NotAllowed: `not_allowed`.
     """
-    report = verify_book(session, actor)
-    audit.record(
+    actor.require(Permission.READ_BOOKS)
+    event = audit.record(
         session,
         actor,
         ACTION,
@@ -54,7 +57,7 @@ def check_book(session: Session, actor: Actor) -> BookReport:
         finding_count=len(report.findings),
     )
     session.flush()
-    return report
+    return SelfCheck(event.recorded_at, report.transaction_count, len(report.findings))
 
 
 def last_check(session: Session, community_id: UUID) -> SelfCheck | None:

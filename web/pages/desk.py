@@ -7,6 +7,7 @@ from timebank.actors import Permission
 from timebank.clock import now
 from timebank.insight import self_checks
 from timebank.insight.inbox import read_inbox
+from timebank.insight.verification import verify_book
 from web.auth import allow, current_actor
 from web.i18n import N_, _, local
 from web.menu import Entry
@@ -51,9 +52,11 @@ def self_check() -> str:
 @allow(Permission.READ_BOOKS)
 def run_self_check() -> Response | str:
     """Check the whole book now; findings are shown, a clean book leads back."""
+    actor = current_actor()
+    with reading() as snapshot:  # a long reading must not hold the one writer of an SQLite book
+        report = verify_book(snapshot, actor)
     with begin() as session:
-        report = self_checks.check_book(session, current_actor())
-        last = self_checks.last_check(session, current_actor().community_id)
+        last = self_checks.keep(session, actor, report)
     if report.findings:
         return render_template(
             "desk/self_check.html", last=last, report=report, shown_max=FINDINGS_SHOWN_MAX
