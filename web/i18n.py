@@ -89,6 +89,7 @@ def init(app: Flask) -> None:
         day=day,
         duration=duration,
         full_day=full_day,
+        weekday=weekday,
         local=local,
         moment=moment,
         month=month,
@@ -194,8 +195,14 @@ def day(value: date | datetime) -> str:
     if value.year != clock.today(zone()).year:
         return full_day(value)
     if is_chinese():
-        return f"{value.month}月{value.day}日 周{WEEKDAYS_ZH[value.weekday()]}"
-    return f"{WEEKDAYS_EN[value.weekday()]} {value.day} {MONTHS_EN[value.month - 1]}"
+        return f"{value.month}月{value.day}日 {weekday(value)}"
+    return f"{weekday(value)} {value.day} {MONTHS_EN[value.month - 1]}"
+
+
+def weekday(value: date | datetime) -> str:
+    """Return 周一 or Mon."""
+    place = _local_date(value).weekday()
+    return f"周{WEEKDAYS_ZH[place]}" if is_chinese() else WEEKDAYS_EN[place]
 
 
 def full_day(value: date | datetime) -> str:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -13,7 +14,12 @@ from ledger import clock
 from ledger.database import Database
 from tests.visitors import csrf_token, send
 from tests.web.service_pages import TITLE, Day, at, make_day
+from timebank.actors import Actor, Role
+from timebank.contributions import Category
+from timebank.service import occasions
 from timebank.service.models import AttendanceState
+from timebank.service.occasions import Activity, SlotPlan
+from web.i18n import LOCALE_COOKIE
 from web.qr import qr_png
 
 FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
@@ -180,6 +186,26 @@ def test_signing_up_and_withdrawing(day: Day) -> None:
     assert (signed.status_code, again.status_code, withdrawn.status_code) == (302, 302, 302)
     assert "已报名" in shown
     assert day.row("dora").state is AttendanceState.WITHDRAWN
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_day_of_next_year_stands_on_its_leaf(day: Day, language: str) -> None:
+    with clock.at(at("9:00", date(2026, 12, 20))):
+        with day.database.begin() as session:
+            worker = day.people["alice"]
+            occasions.create_occasion(
+                session,
+                Actor(worker.community_id, worker.id, frozenset({Role.SOCIAL_WORKER})),
+                activity=Activity(day.site_id, day.people["bob"].id, "新年值守", Category.SAFETY),
+                occurs_on=date(2027, 1, 9),
+                slots=[SlotPlan("09:00", "11:30", 5)],
+            )
+        browser = day.browsers["charlie"]
+        browser.set_cookie(LOCALE_COOKIE, language)
+        page = browser.get("/me/days")
+
+    assert page.status_code == 200
+    assert ("周六" if language == "zh" else "Sat") in page.text
 
 
 def test_withdrawing_late_names_the_leader(day: Day) -> None:
