@@ -25,6 +25,10 @@ RULES = {
     },
     "resultTypes": ["violations"],
 }
+COLOURS = {
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
+    "resultTypes": ["violations"],
+}
 TAP_PIXELS = 44
 ELDER_TAP_PIXELS = 60
 ELDER_TEXT_PIXELS = 18
@@ -97,8 +101,21 @@ def axe_script() -> str:
 
 def violations(page: Page) -> list[str]:
     """Return what breaks a rule of WCAG 2.2 A and AA or of best practice, one line for each."""
-    page.evaluate(axe_script())
-    results: dict[str, Any] = page.evaluate("rules => axe.run(rules)", RULES)
+    return _broken(page, RULES)
+
+
+def night_violations(page: Page) -> list[str]:
+    """Return what breaks a rule when the phone is set to dark: there only the colours differ."""
+    page.emulate_media(color_scheme="dark")
+    found = _broken(page, COLOURS)
+    page.emulate_media(color_scheme="light")
+    return [f"(dark) {each}" for each in found]
+
+
+def _broken(page: Page, rules: dict[str, Any]) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe_script())
+    results: dict[str, Any] = page.evaluate("rules => axe.run(rules)", rules)
     return [
         f"{found['id']}: {node['target'][0]} {node['html'][:110]} "
         f"{(node['any'] or node['all'] or node['none'] or [{'message': ''}])[0]['message']}"

@@ -28,6 +28,7 @@ from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
 from timebank.service import checkin, occasions, signup
+from timebank.service.arrivals import open_venue_code
 from timebank.service.attendance import Mark, RowMark, confirm
 from timebank.service.checkin import Press
 from timebank.service.decide import Intent
@@ -43,6 +44,7 @@ TODAY = date(2026, 11, 9)
 LAST_MONTH = date(2026, 10, 9)
 NEXT_MONTH = date(2026, 12, 9)
 TITLE = "菜市场环境巡查"
+KEY_ID = "A"
 PIN = "4826"
 PIN_ABOVE_POINTS = 2
 THRESHOLDS_MINUTES = (120, 240, 1_200, 2_400, 4_800)
@@ -242,8 +244,9 @@ def scan_in(
     session: Session, keys: CodeKeys, actor: Actor, occasion: Occasion, intent: Intent
 ) -> None:
     """Scan the venue code and press the button, now."""
-    ticket = codes.scan_ticket(
-        keys, occasion.community_id, occasion.short_code, is_poster=False, moment=clock.now()
-    )
+    step = codes.venue_step(clock.now())
+    path = codes.venue_path(keys, occasion.community_id, KEY_ID, occasion.short_code, step)
+    code = path.removeprefix("S/")
+    ticket = open_venue_code(session, actor, keys, code=code).ticket
     press = Press(secrets.token_hex(8), intent)
     checkin.check_in(session, actor, keys, ticket=ticket, press=press)

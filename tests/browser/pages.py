@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from werkzeug.routing import Rule
 
+from ledger import clock
 from tests.browser.site import Site
 from timebank import codes
 from timebank.actors import PERMISSIONS, Permission, Role
 from timebank.codes import CodeKeys
+from timebank.service.arrivals import open_venue_code
 from web.auth import API_PREFIX, PUBLIC, access_table
 
 VISITOR_OF_ROLE = {
@@ -32,6 +34,7 @@ ALSO_FOR_MEMBERS = frozenset({"scan.open_code", "goods.label_page", "public.open
 HTML = "text/html"
 ANSWERS = frozenset({200, 302, 422})
 """Shown, led elsewhere, or shown with a question: a look-up without anything to look up."""
+NOWHERE = "/nothing-stands-here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Page:
 
 def pages(site: Site) -> list[Page]:
     """Return every page, opened by whom it is made for."""
-    return [page for page in _candidates(site) if _is_html(site, page)]
+    missing = [Page(NOWHERE, "missing", who) for who in (None, "volunteer")]
+    return [*(page for page in _candidates(site) if _is_html(site, page)), *missing]
 
 
 def _candidates(site: Site) -> Iterator[Page]:
@@ -81,7 +85,7 @@ def _path(site: Site, rule: Rule) -> str:
     }
     _, path = rule.build(values, append_unknown=False) or (None, None)
     assert path is not None, f"{rule.rule} takes other values than {values}"
-    return path
+    return f"{path}?ticket={scan_ticket(site)}" if rule.endpoint == "scan.arrive" else path
 
 
 def arguments(site: Site) -> dict[str, object]:
@@ -111,6 +115,13 @@ def venue_code(site: Site) -> str:
     step = codes.venue_step(site.travel.now())
     path = codes.venue_path(root, occasion.community_id, key_id, occasion.short_code, step)
     return path.removeprefix("S/")
+
+
+def scan_ticket(site: Site) -> str:
+    """Return the proof that the code on site was seen a moment ago."""
+    root = CodeKeys(site.app.config["SECRET_KEY"].encode())
+    with clock.at(site.travel.now()), site.database.reading() as session:
+        return open_venue_code(session, None, root, code=venue_code(site)).ticket
 
 
 def _is_html(site: Site, page: Page) -> bool:

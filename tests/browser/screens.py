@@ -34,6 +34,8 @@ STYLES: dict[str, tuple[tuple[int, int], dict[str, str]]] = {
     "desk-zh": (DESK, {"locale": "zh"}),
     "desk-en": (DESK, {"locale": "en"}),
 }
+RUNNING = "今天的值守"
+"""The demo world opens a service that runs while a visitor looks at it."""
 VOLUNTEER, LEADER, CLERK, SOCIAL_WORKER = range(4)
 """Places in the list of demo sign-ins."""
 
@@ -87,7 +89,7 @@ def _go(page: Page, path: str) -> None:
 def board(page: Page, studio: Studio) -> None:
     """Open the screen with the code of the service that runs now."""
     page.goto("/lead/")
-    page.locator("a[href$='/board']").first.click()
+    page.locator("tr", has_text=RUNNING).locator("a[href$='/board']").click()
     page.wait_for_load_state()
 
 

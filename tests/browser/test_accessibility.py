@@ -8,12 +8,12 @@ from playwright.sync_api import Page as Window
 
 from tests.browser import measures
 from tests.browser.pages import Page, pages
-from tests.browser.site import Site
+from tests.browser.site import DESK, PHONE, Site
 
 pytestmark = pytest.mark.browser
 
-ELDER_LARGEST = "3"
-WIDER = (1366, 768)
+LARGE, LARGEST = {"elder": "1"}, {"elder": "3"}
+Check = Callable[[Window], list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -37,70 +37,68 @@ def opened(
         context.close()
 
 
-def findings(
-    visits: Iterator[tuple[Page, Window]], *checks: Callable[[Window], list[str]]
-) -> list[str]:
+def findings(visits: Iterator[tuple[Page, Window]], *checks: Check) -> list[str]:
     return [
         f"{page}: {found}" for page, window in visits for check in checks for found in check(window)
     ]
 
 
-@pytest.mark.parametrize("locale", ["zh", "en"])
-def test_no_page_breaks_a_rule_by_day_or_by_night(
-    site: Site, every_page: list[Page], locale: str
-) -> None:
-    def by_night(window: Window) -> list[str]:
-        window.emulate_media(color_scheme="dark")
-        found = [f"(dark) {each}" for each in measures.violations(window)]
-        window.emulate_media(color_scheme="light")
-        return found
+def small_targets(window: Window) -> list[str]:
+    return measures.small_targets(window, measures.TAP_PIXELS)
 
-    visits = opened(site, every_page, {"locale": locale}, (390, 844))
 
-    assert findings(visits, measures.violations, by_night) == []
+def small_elder_targets(window: Window) -> list[str]:
+    return measures.small_targets(window, measures.ELDER_TAP_PIXELS)
+
+
+def small_elder_texts(window: Window) -> list[str]:
+    return measures.small_texts(window, measures.ELDER_TEXT_PIXELS)
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
-def test_every_target_can_be_hit_and_nothing_scrolls_sideways(
+def test_no_page_breaks_a_rule_or_a_measure_on_a_phone_by_day_or_by_night(
     site: Site, every_page: list[Page], locale: str
 ) -> None:
-    visits = opened(site, every_page, {"locale": locale}, (390, 844))
+    visits = opened(site, every_page, {"locale": locale}, PHONE)
 
-    assert (
-        findings(
-            visits,
-            lambda window: measures.small_targets(window, measures.TAP_PIXELS),
-            measures.wide_elements,
-        )
-        == []
+    found = findings(
+        visits,
+        measures.violations,
+        measures.night_violations,
+        small_targets,
+        measures.wide_elements,
     )
 
+    assert found == []
+
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
-def test_the_elder_version_is_large_everywhere(
+def test_no_page_breaks_a_rule_or_a_measure_in_the_elder_version(
     site: Site, every_page: list[Page], locale: str
 ) -> None:
-    visits = opened(site, every_page, {"locale": locale, "elder": "1"}, (390, 844))
+    visits = opened(site, every_page, {"locale": locale, **LARGE}, PHONE)
 
-    assert (
-        findings(
-            visits,
-            measures.violations,
-            lambda window: measures.small_targets(window, measures.ELDER_TAP_PIXELS),
-            lambda window: measures.small_texts(window, measures.ELDER_TEXT_PIXELS),
-            measures.wide_elements,
-        )
-        == []
+    found = findings(
+        visits,
+        measures.violations,
+        small_elder_targets,
+        small_elder_texts,
+        measures.wide_elements,
     )
 
+    assert found == []
 
-def test_the_largest_type_still_fits_a_phone(site: Site, every_page: list[Page]) -> None:
-    visits = opened(site, every_page, {"elder": ELDER_LARGEST}, (390, 844))
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_the_largest_type_still_fits_a_phone(
+    site: Site, every_page: list[Page], locale: str
+) -> None:
+    visits = opened(site, every_page, {"locale": locale, **LARGEST}, PHONE)
 
     assert findings(visits, measures.wide_elements) == []
 
 
 def test_no_page_breaks_a_rule_at_a_desk(site: Site, every_page: list[Page]) -> None:
-    visits = opened(site, every_page, {}, WIDER)
+    visits = opened(site, every_page, {}, DESK)
 
     assert findings(visits, measures.violations, measures.wide_elements) == []
