@@ -15,6 +15,7 @@ FRAME = (640, 480)
 FRAME_COUNT = 12
 CODE_PIXELS = 380
 JPEG_QUALITY = 90
+QR_CODES = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 def show_wall(path: Path) -> None:
@@ -36,7 +37,7 @@ def show_code(path: Path, text: str) -> None:
 def read_code(picture: bytes) -> str:
     """Return the text of the one QR code in a screenshot or rendered page."""
     with Image.open(BytesIO(picture)) as image:
-        found = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+        found = zxingcpp.read_barcodes(image.convert("L"), formats=QR_CODES)
     assert len(found) == 1, f"one code expected, {len(found)} seen"
     return str(found[0].text)
 

@@ -248,5 +248,6 @@ def scan_in(
     path = codes.venue_path(keys, occasion.community_id, KEY_ID, occasion.short_code, step)
     code = path.removeprefix("S/")
     ticket = open_venue_code(session, actor, keys, code=code).ticket
+    assert ticket is not None, "the code on site is good"
     press = Press(secrets.token_hex(8), intent)
     checkin.check_in(session, actor, keys, ticket=ticket, press=press)

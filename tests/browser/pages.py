@@ -121,7 +121,9 @@ def scan_ticket(site: Site) -> str:
     """Return the proof that the code on site was seen a moment ago."""
     root = CodeKeys(site.app.config["SECRET_KEY"].encode())
     with clock.at(site.travel.now()), site.database.reading() as session:
-        return open_venue_code(session, None, root, code=venue_code(site)).ticket
+        ticket = open_venue_code(session, None, root, code=venue_code(site)).ticket
+    assert ticket is not None, "the code on site is good"
+    return ticket
 
 
 def _is_html(site: Site, page: Page) -> bool:

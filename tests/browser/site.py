@@ -126,7 +126,7 @@ def open_site(
     app = application(settings, database)
     travel = Travel()
     travel.to(moment)
-    app.wsgi_app = travel.around(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way
+    setattr(app, "wsgi_app", travel.around(app.wsgi_app))  # noqa: B010  # as Flask documents it
     try:
         with served(app) as address:
             yield Site(address, travel, place, app, database, browser)
