@@ -165,18 +165,24 @@ def test_a_scan_while_the_input_method_composes_is_read(till: Page, own_site: Si
     protocol.send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
     expect(scan_line(till)).to_have_value("ni")
 
-    for digit in own_site.place.labels()[0]:
-        composed_key(protocol, f"Digit{digit}")
-    composed_key(protocol, "Enter")
+    pressed_at = time.time()
+    for code in [*(f"Digit{digit}" for digit in own_site.place.labels()[0]), "Enter"]:
+        pressed_at += SCANNER_SECONDS
+        composed_key(protocol, code, pressed_at)
 
     expect(goods_row(till, "布艺杯垫")).to_be_visible()
     expect(till.get_by_text("请切到英文输入")).to_be_visible()
     expect(scan_line(till)).to_have_value("")
 
 
-def composed_key(protocol: CDPSession, code: str) -> None:
+def composed_key(protocol: CDPSession, code: str, pressed_at: float) -> None:
     """Press a key that the input method takes: the page learns only which one it was."""
-    key = {"key": "Process", "code": code, "windowsVirtualKeyCode": 229}
+    key = {
+        "key": "Process",
+        "code": code,
+        "windowsVirtualKeyCode": 229,
+        "timestamp": pressed_at,
+    }
     protocol.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **key})
     protocol.send("Input.dispatchKeyEvent", {"type": "keyUp", **key})
 
