@@ -39,12 +39,19 @@ hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("check")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Book:
     """One fresh database: the address of the application and that of the owner of its tables."""
 
     url: str
-    owner_url: str
+    _owner_url: str
+    is_touched_by_owner: bool = False
+
+    @property
+    def owner_url(self) -> str:
+        """The owner's address; who asks for it may change tables and guards."""
+        self.is_touched_by_owner = True
+        return self._owner_url
 
     @property
     def is_sqlite(self) -> bool:
@@ -82,6 +89,12 @@ def postgresql_template(server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
+def spare_databases() -> list[str]:
+    """Names of PostgreSQL databases that a test has used and that were emptied since."""
+    return []
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file that every SQLite test starts from as a copy."""
     path = tmp_path_factory.mktemp("template") / "book.sqlite3"
@@ -95,12 +108,19 @@ def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
     if request.param == SQLITE:
         path = tmp_path / "book.sqlite3"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield Book(url=f"sqlite:///{path}", owner_url=f"sqlite:///{path}")
+        yield Book(f"sqlite:///{path}", f"sqlite:///{path}")
         return
     server: Server = request.getfixturevalue("server")
-    name = server.create(request.getfixturevalue("postgresql_template"))
-    yield Book(url=server.url(name, APPLICATION), owner_url=server.url(name, OWNER))
-    server.drop(name)
+    spare: list[str] = request.getfixturevalue("spare_databases")
+    template = request.getfixturevalue("postgresql_template")
+    name = spare.pop() if spare else server.create(template)
+    lent = Book(server.url(name, APPLICATION), server.url(name, OWNER))
+    yield lent
+    if lent.is_touched_by_owner:
+        server.drop(name)
+    else:
+        server.wipe(name)
+        spare.append(name)
 
 
 @pytest.fixture

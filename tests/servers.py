@@ -76,6 +76,27 @@ class Server:
             self.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return name
 
+    def wipe(self, name: str) -> None:
+        """Take every row out of a database, guards aside; ten times faster than a fresh copy.
+
+        Only for a database whose guards nobody has touched: they stand as they were.
+        """
+        with psycopg.connect(
+            host=str(self.folder), dbname=name, user=OWNER, autocommit=True
+        ) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            ).fetchall()
+            connection.execute("SET session_replication_role = replica")  # triggers sleep
+            with connection.transaction():
+                for (table,) in tables:
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected to it."""
         self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
