@@ -41,7 +41,8 @@ HEADERS: Final = {
 }
 
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address, storage_uri="memory://")
+limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", headers_enabled=True)
+"""Its headers tell a program how long to wait."""
 
 
 def configure(app: Flask, settings: Settings) -> None:

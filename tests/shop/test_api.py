@@ -180,11 +180,12 @@ def test_photos_are_stored_and_shown_only_on_goods(
     text = clerk("POST", "/photos", data={"photo": (io.BytesIO(b"hello"), "photo.jpg")})
     missing = clerk("POST", "/photos", data={})
     photo_id = body(stored)["id"]
-    hidden = client.get(f"/photos/{photo_id}")
+    address = f"/photos/{cup.community_id}/{photo_id}"
+    hidden = client.get(address)
     sent = {"name": "杯垫", "photo_id": photo_id}
     clerk("PUT", f"/items/{cup.number}", json=sent)
-    shown = client.get(f"/photos/{photo_id}")
-    unchanged = client.get(f"/photos/{photo_id}", headers={"If-None-Match": shown.headers["ETag"]})
+    shown = client.get(address)
+    unchanged = client.get(address, headers={"If-None-Match": shown.headers["ETag"]})
 
     assert (stored.status_code, body(stored)["width"]) == (201, 20)
     assert (text.status_code, body(text)["code"]) == (422, "photo_not_readable")

@@ -109,7 +109,7 @@ def test_goods_come_in_with_photo_and_pieces_once(
     with database.reading() as session:
         item = find_item(session, world.clerk, item_number=1)
         assert (item.maker_member_id, stock_of(session, item)) == (world.bob.id, 3)
-    assert clerk.get(f"/photos/{item.photo_id}").content_type == "image/jpeg"
+    assert clerk.get(f"/photos/{item.community_id}/{item.photo_id}").content_type == "image/jpeg"
 
 
 @pytest.mark.parametrize(

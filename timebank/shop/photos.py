@@ -105,7 +105,7 @@ def _cleaned(picture: Image.Image) -> Image.Image:
     return clean
 
 
-def read_photo(session: Session, *, photo_id: UUID) -> Photo:
+def read_photo(session: Session, *, community_id: UUID, photo_id: UUID) -> Photo:
     """Return a photo that stands on some goods: those are public, through the page of the goods.
 
     Raises:
@@ -114,7 +114,7 @@ def read_photo(session: Session, *, photo_id: UUID) -> Photo:
     photo = session.scalar(
         sa.select(Photo)
         .join(Item, (Item.community_id == Photo.community_id) & (Item.photo_id == Photo.id))
-        .where(Photo.id == photo_id)
+        .where(Photo.community_id == community_id, Photo.id == photo_id)
         .limit(1)
     )
     if photo is None:

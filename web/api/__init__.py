@@ -18,12 +18,14 @@ by `area` itself.
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask
+from flask import Flask, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from timebank.actors import Permission
 from web.auth import ACCESS_ATTRIBUTE, public
@@ -32,10 +34,13 @@ from web.security import csrf
 
 PREFIX: Final = "/api/v1"
 REFUSALS_ATTRIBUTE: Final = "refusals_documented"
+LINKS_ATTRIBUTE: Final = "links_documented"
 View = TypeVar("View", bound=Callable[..., Any])
 SPECIFICATION: Final = "api-docs.openapi_json"
 BEARER_SCHEME: Final = "token"
-ERRORS_OF_ALL: Final = (400, 405, 413, 422, 429, 503)
+ERRORS_OF_ALL: Final = (400, 405, 413, 415, 422, 429, 503)
+MEDIA_TYPES: Final = {"json": "application/json", "files": "multipart/form-data"}
+"""What a body has to be, by where the arguments are."""
 ERRORS_OF_MEMBERS: Final = (401, 403, 404, 409)
 
 
@@ -97,20 +102,57 @@ class Area(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
             if method != "parameters":
                 info["access"] = access
                 info["refusals"] = refusals
+                info["links"] = getattr(obj, LINKS_ATTRIBUTE, {})
+                info["operation"] = endpoint
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """Connect an operation; as of flask-smorest, with types."""
         return cast("Callable[[View], View]", super().route(rule, **options))
 
     def arguments(self, schema: type[ma.Schema], **options: Any) -> Callable[[View], View]:
-        """Load the body (or the query) through a schema; as of flask-smorest, with types."""
-        return cast("Callable[[View], View]", super().arguments(schema, **options))
+        """Load the body, the files or the query through a schema.
+
+        A body of another media type than the documented one is refused with 415.
+        """
+        connect = cast("Callable[[View], View]", super().arguments(schema, **options))
+        media_type = MEDIA_TYPES.get(options.get("location", "json"))
+
+        def decorate(view: View) -> View:
+            loading = connect(view)
+
+            @wraps(loading)
+            def checked(*args: Any, **kwargs: Any) -> Any:
+                if media_type and request.content_length and request.mimetype != media_type:
+                    raise UnsupportedMediaType
+                return loading(*args, **kwargs)
+
+            return cast("View", checked)
+
+        return decorate
 
     def response(
         self, status_code: int, schema: type[ma.Schema] | ma.Schema | None = None, **options: Any
     ) -> Callable[[View], View]:
         """Dump the result through a schema; as of flask-smorest, with types."""
         return cast("Callable[[View], View]", super().response(status_code, schema, **options))
+
+    @staticmethod
+    def leads_to(operation: str, **parameters: str) -> Callable[[View], View]:
+        """Document what can be asked next about the thing that was just made.
+
+        Args:
+            operation: name of the view.
+            parameters: of its path, each the field of the answer that holds the value.
+        """
+
+        def decorate(view: View) -> View:
+            expressions = {name: f"$response.body#/{at}" for name, at in parameters.items()}
+            known = getattr(view, LINKS_ATTRIBUTE, {})
+            link = {"operationId": operation, "parameters": expressions}
+            setattr(view, LINKS_ATTRIBUTE, {**known, operation: link})
+            return view
+
+        return decorate
 
     @staticmethod
     def may_refuse(*statuses: int) -> Callable[[View], View]:
@@ -134,17 +176,21 @@ def area(name: str, description: str) -> Area:
 
 
 def _document_errors(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the error answers and the token to one operation's documentation."""
+    """Add the error answers, the links and the token to one operation's documentation."""
     access = doc_info.get("access")
     is_open = not isinstance(access, Permission)
     statuses = ERRORS_OF_ALL if is_open else ERRORS_OF_ALL + ERRORS_OF_MEMBERS
     responses = doc.setdefault("responses", {})
+    responses.pop("default", None)  # it would excuse every status that nobody wrote down
     for status in sorted({*statuses, *doc_info.get("refusals", ())}):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {"application/json": {"schema": ErrorOut}},
         }
         responses.pop(status, None)
+    doc["operationId"] = doc_info["operation"]
+    if doc_info["links"]:
+        responses.setdefault(HTTPStatus.CREATED, {})["links"] = doc_info["links"]
     doc["security"] = [] if is_open else [{BEARER_SCHEME: []}]
     if not is_open:
         doc["x-permission"] = str(access)

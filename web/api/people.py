@@ -222,6 +222,8 @@ def list_members(args: dict[str, Any]) -> MemberPage:
 @allow(Permission.MANAGE_MEMBERS)
 @blueprint.arguments(AddMemberArgs)
 @blueprint.response(201, MemberOut)
+@blueprint.leads_to("issue_card", member_id="id")
+@blueprint.leads_to("set_roles", member_id="id")
 def add_member(args: dict[str, Any]) -> Member:
     """Add a member with the next number and their accounts."""
     with begin() as session:

@@ -167,13 +167,18 @@ class EnrolmentOut(Out):
     state = Choice(AttendanceState, required=True)
 
 
+PointsByCategoryArgs = Args.from_dict(
+    {str(category): Points(maximum=POINTS_PER_HOUR_MAX) for category in Category},
+    name="PointsByCategoryArgs",
+)
+"""Points per hour of the categories that differ."""
+
+
 class PointsRuleArgs(Args):
     """What one version of the points policy promises."""
 
     points_per_hour = Points(required=True, maximum=POINTS_PER_HOUR_MAX)
-    points_per_hour_by_category = ma.fields.Dict(
-        keys=Choice(Category), values=Points(maximum=POINTS_PER_HOUR_MAX), load_default=dict
-    )
+    points_per_hour_by_category = ma.fields.Nested(PointsByCategoryArgs, load_default=dict)
     daily_minutes_max = Minutes(required=True, minimum=1, maximum=DAILY_MINUTES_MAX)
     points_by_provenance = ma.fields.List(Choice(Provenance), required=True)
 
@@ -223,6 +228,9 @@ def list_occasions() -> list[dict[str, Any]]:
 @allow(Permission.PLAN_SERVICE)
 @blueprint.arguments(OccasionArgs)
 @blueprint.response(201, OccasionOut)
+@blueprint.leads_to("show_venue_code", occasion_id="id")
+@blueprint.leads_to("scan_for", occasion_id="id")
+@blueprint.leads_to("list_attendances", occasion_id="id")
 def create_occasion(args: dict[str, Any]) -> dict[str, Any]:
     """Plan one occasion with its slots."""
     with begin() as session:

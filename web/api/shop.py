@@ -254,6 +254,8 @@ def list_items() -> list[ShelfEntry]:
 @allow(Permission.HANDLE_GOODS)
 @blueprint.arguments(ItemArgs)
 @blueprint.response(201, ItemOut)
+@blueprint.leads_to("show_item", item_number="number")
+@blueprint.leads_to("set_price", item_number="number")
 def add_item(args: dict[str, Any]) -> Item:
     """Add a kind of goods; it is on sale once it has a price and pieces."""
     told = {name: value for name, value in args.items() if name != "nonce"}
@@ -331,6 +333,7 @@ def donate(args: dict[str, Any]) -> Donation:
 @blueprint.alt_response(  # type: ignore[untyped-decorator]  # flask-smorest ships no types
     200, schema=ReceiptOut, description="The same nonce was finished before"
 )
+@blueprint.leads_to("show_redemption", receipt_number="receipt_number")
 def redeem(args: dict[str, Any]) -> tuple[Receipt, int]:
     """Finish a basket: points and all pieces in one transaction."""
     sale = Sale(**{**args, "lines": tuple(Line(**line) for line in args["lines"])})

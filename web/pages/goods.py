@@ -71,12 +71,12 @@ def label_page(code: str) -> str:
     return render_template("goods/public.html", entry=entry, community=community)
 
 
-@blueprint.get("/photos/<uuid:photo_id>")
+@blueprint.get("/photos/<uuid:community_id>/<uuid:photo_id>")
 @public
-def photo(photo_id: UUID) -> Response:
+def photo(community_id: UUID, photo_id: UUID) -> Response:
     """Serve a photo of goods; it never changes, so a phone fetches it once."""
     with reading() as book:
-        found = read_photo(book, photo_id=photo_id)
+        found = read_photo(book, community_id=community_id, photo_id=photo_id)
     response = make_response(found.content)
     response.content_type = found.media_type
     response.set_etag(found.id.hex)
