@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
+from playwright.sync_api import expect
 
 from ledger import clock
 from ledger.database import Database
@@ -122,6 +123,7 @@ def open_site(
     settings: Settings, place: Neighbourhood, browser: "Browser", moment: datetime
 ) -> Iterator[Site]:
     """Serve a furnished book, in the time of the story."""
+    expect.set_options(timeout=ANSWER_MS_MAX)
     database = Database(settings.database_url)
     app = application(settings, database)
     travel = Travel()
