@@ -6,15 +6,16 @@ Without a name everything is measured. `--rounds` is at least five.
 import argparse
 from collections.abc import Callable
 
-from bench import balances, single_posts, sqlite_posts
+from bench import balances, http, single_posts, sqlite_posts
 from bench.measure import ROUNDS_MIN
 
 WORKLOADS: dict[str, Callable[[int], None]] = {
     "posts": single_posts.run,
     "balances": balances.run,
     "sqlite": sqlite_posts.run,
+    "http": http.run,
 }
-"""posts: W1, W1s, W2. balances: W4. sqlite: W7."""
+"""posts: W1, W1s, W2. balances: W4. sqlite: W7. http: W8, W9, memory."""
 
 
 def main() -> None:
