@@ -6,6 +6,7 @@ end in 分 in Chinese, so minutes are said as hours and minutes, points under th
 """
 
 import io
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
@@ -31,6 +32,8 @@ ZONE_DEFAULT: Final = "Asia/Shanghai"
 MINUTES_PER_HOUR: Final = 60
 GROUPED_FROM: Final = 10_000
 MINUS: Final = "−"
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)((?: \d{1,2}:\d\d)?)")
+"""How rules write a day or a local moment into the details of a message."""
 WEEKDAYS_ZH: Final = "一二三四五六日"
 WEEKDAYS_EN: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN: Final = (
@@ -128,9 +131,21 @@ def zone() -> str:
 
 
 def say(template: str, details: Mapping[str, Any]) -> str:
-    """Return a msgid template in the reader's language with its details filled in."""
+    """Return a message in the reader's language, its details filled in, its dates written out."""
     sentence: str = gettext(template)
-    return sentence % details if details else sentence
+    readable = {name: _written_out(value) for name, value in details.items()}
+    return sentence % readable if details else sentence
+
+
+def _written_out(value: Any) -> Any:
+    """Return 11月9日 周一 18:00 for 2026-11-09 18:00; everything else as it is."""
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    try:
+        return day(date.fromisoformat(found[1])) + found[2]
+    except ValueError:  # a day that is in no calendar was typed: it is named as it came
+        return value
 
 
 def said(refusal: Refusal) -> str:

@@ -206,7 +206,8 @@ def the_social_worker_commends(story: Story) -> tuple[Page, Page]:
     chosen = desk.get_by_role("row", name=re.compile("韦桂芬"))
     expect(chosen).to_contain_text("计入 5 小时，满 4 小时：二星")
     expect(desk.get_by_role("row", name=re.compile("莫建国"))).to_contain_text("已有一星")
-    expect(chosen.get_by_role("checkbox")).to_be_checked()
+    expect(chosen.get_by_role("checkbox")).not_to_be_checked()
+    chosen.get_by_role("checkbox").check()
 
     desk.get_by_role("button", name="给勾选的人发证明").click()
     desk.goto("/desk/certificates/")

@@ -82,6 +82,21 @@ def test_another_year_is_named(app: Flask) -> None:
         assert i18n.month(date(2025, 3, 1)) == "Mar 2025"
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2026-11-09 18:00", "11月9日 周一 18:00"),
+        ("2025-11-09", "2025年11月9日"),
+        ("2026-02-31", "2026-02-31"),
+        ("8:58", "8:58"),
+        (7, "7"),
+    ],
+)
+def test_dates_in_a_message_are_written_out(app: Flask, value: object, words: str) -> None:
+    with _reading(app, "zh"):
+        assert i18n.say("%(closes)s", {"closes": value}) == words
+
+
 def test_a_range_of_times(app: Flask) -> None:
     with _reading(app, "zh"):
         end = datetime(2026, 11, 9, 3, 30, tzinfo=UTC)
