@@ -117,7 +117,7 @@ def _answer(
                 number=g.get("request_id", "")
                 if status == HTTPStatus.INTERNAL_SERVER_ERROR
                 else "",
-                back=_way_back(),
+                way_back=_way_back(),
                 sign_in=_sign_in_address() if status == HTTPStatus.UNAUTHORIZED else "",
             )
         )

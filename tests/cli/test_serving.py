@@ -87,7 +87,8 @@ def test_an_empty_folder_becomes_a_book_that_serves_and_stops_cleanly(
 
     assert status == 200
     assert process.returncode == 0
-    assert said == f"timebank: http://127.0.0.1:{port}\n"
+    assert said.splitlines()[0] == f"timebank: http://127.0.0.1:{port}"
+    assert "Traceback" not in said
     assert {"secret-key", "timebank.sqlite3"} <= {path.name for path in folder.iterdir()}
 
 

@@ -232,7 +232,7 @@ def test_a_second_revocation_says_when_the_first_was(desk: FlaskClient, paper: C
     again = send(desk, f"{place}/revoke", {"reason": "two"}, page="/desk/")
 
     assert again.status_code == 409
-    assert "D2026-000001 在 2026-11-20 已经作废" in again.get_data(as_text=True)
+    assert "D2026-000001 在 11月20日 周五 已经作废" in again.get_data(as_text=True)
 
 
 def test_the_code_on_the_paper_is_read_and_leads_to_valid(

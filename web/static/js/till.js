@@ -226,6 +226,12 @@
 
   // Whoever has pressed F2 waits for the answer: a sale under way is not cancelled but returned.
   function cancel() {
+    const found = document.querySelector("[data-found]");
+    if (found) {  // the list of a search closes first; the basket stays
+      found.remove();
+      scanLine().focus();
+      return;
+    }
     if (queue.some((waiting) => waiting.action === "finish")) return;
     if (rows().length === 0 && !basket().elements.ticket.value) return;
     queue.length = 0;
