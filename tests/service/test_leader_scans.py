@@ -61,12 +61,32 @@ def test_a_leaders_scan_of_a_walk_in_is_the_leaders_yes(world: World, occasion: 
     assert not world.row(world.dora, occasion).needs_lead
 
 
-def test_a_leader_walking_in_needs_another_leaders_yes(world: World, occasion: Occasion) -> None:
+@pytest.mark.parametrize("is_signed_up", [False, True])
+def test_a_leader_who_taps_their_own_name_needs_anothers_yes(
+    world: World, occasion: Occasion, is_signed_up: bool
+) -> None:
+    if is_signed_up:
+        world.enrol(occasion, world.bob)
     with clock.at(local("9:00")):
         answer = _scan_for(world, occasion, member_id=world.bob.id)
 
-    assert answer.status is Status.REVIEW
-    assert world.row(world.bob, occasion).needs_lead
+    row = world.row(world.bob, occasion)
+    scan = world.session.scalars(select(ScanEvent)).one()
+    assert (answer.status, row.needs_lead) == (Status.REVIEW, True)
+    assert (row.provenance, row.in_by_id) == (Provenance.LEADER_SCANNED, world.bob.id)
+    assert scan.scanned_by_id == world.bob.id
+
+
+def test_a_leader_who_scans_the_code_by_phone_scanned_in_person(
+    world: World, occasion: Occasion
+) -> None:
+    world.enrol(occasion, world.bob)
+    with clock.at(local("9:00")):
+        world.press(world.bob, occasion)
+
+    row = world.row(world.bob, occasion)
+    assert (row.provenance, row.in_by_id) == (Provenance.SELF_SCANNED, None)
+    assert not row.needs_lead
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,13 @@ def scan_for(
     if member_id is None:
         member_id, verdict = _card(session, actor, text)
     is_other = member_id != actor.member_id
-    scan = ScanFacts(verdict=verdict, intent=press.intent, is_by_leader=is_other, is_joining=True)
+    scan = ScanFacts(
+        verdict=verdict,
+        intent=press.intent,
+        is_by_leader=is_other,
+        is_own_name=not is_other,
+        is_joining=True,
+    )
     if member_id is None:
         return _unknown(session, actor, place, scan, press)
     return _scan(session, actor, member_id, place, scan, press)
@@ -187,13 +193,18 @@ def _scan(
     if decision.effect is not Effect.NONE:
         assert rows is not None, "only a known occasion has an effect"
         try:
-            _write(session, actor, member, decision, rows)
+            _write(session, _by(actor, scan), member, decision, rows)
         except Full:  # somebody else took the last place between our reading and our writing
             decision = decide(scan, replace(state, places_left=0), now)
     answer = Answer.of(decision, place, member.name)
-    _record(session, actor, member_id, answer, press)
+    _record(session, actor, member_id, answer, scan, press)
     session.flush()
     return answer
+
+
+def _by(actor: Actor, scan: ScanFacts) -> UUID | None:
+    """Return who worked the leader's device; None when the member's own phone scanned."""
+    return actor.member_id if scan.is_by_leader or scan.is_own_name else None
 
 
 def _state(
@@ -208,11 +219,10 @@ def _state(
 
 
 def _write(
-    session: Session, actor: Actor, member: Member, decision: Decision, rows: MemberRows
+    session: Session, by_id: UUID | None, member: Member, decision: Decision, rows: MemberRows
 ) -> None:
-    """Write the effect of a decision into the member's row."""
+    """Write the effect of a decision into the member's row; `by_id` as `_by` says."""
     now = clock.now()
-    by_id = actor.member_id if actor.member_id != member.id else None
     if decision.effect is Effect.CHECK_OUT:
         assert rows.row is not None, "only who came can leave"
         rows.row.state, rows.row.out_at, rows.row.out_by_id = AttendanceState.OUT, now, by_id
@@ -244,13 +254,18 @@ def _unknown(session: Session, actor: Actor, place: Venue, scan: ScanFacts, pres
     _check_nonce(press.nonce)
     decision = decide(scan, venue.stranger_facts(place), clock.now())
     answer = Answer.of(decision, place, "")
-    _record(session, actor, None, answer, press)
+    _record(session, actor, None, answer, scan, press)
     session.flush()
     return answer
 
 
 def _record(
-    session: Session, actor: Actor, member_id: UUID | None, answer: Answer, press: Press
+    session: Session,
+    actor: Actor,
+    member_id: UUID | None,
+    answer: Answer,
+    scan: ScanFacts,
+    press: Press,
 ) -> None:
     now = clock.now()
     session.add(
@@ -260,7 +275,7 @@ def _record(
             nonce=press.nonce,
             occasion_id=answer.occasion_id,
             member_id=member_id,
-            scanned_by_id=actor.member_id if actor.member_id != member_id else None,
+            scanned_by_id=_by(actor, scan),
             kind=press.intent.value,
             status=answer.status.value,
             reason=answer.reason.value if answer.reason else None,

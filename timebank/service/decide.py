@@ -102,6 +102,8 @@ class ScanFacts:
         intent: what the button said.
         is_poster: the code was the paper poster, which proves no presence.
         is_by_leader: somebody who runs the occasion scanned for the member.
+        is_own_name: who runs the occasion entered themselves on the leader's device; no code of
+            this half minute was scanned, so another's yes is needed.
         is_joining: the member, not signed up, asked to join on the spot.
         is_same_community: the code belongs to the community the member is in.
     """
@@ -110,6 +112,7 @@ class ScanFacts:
     intent: Intent = Intent.AUTO
     is_poster: bool = False
     is_by_leader: bool = False
+    is_own_name: bool = False
     is_joining: bool = False
     is_same_community: bool = True
 
@@ -330,7 +333,8 @@ def _come(scan: ScanFacts, state: StateFacts, now: datetime) -> Decision:
     if scan.intent is Intent.OUT:
         return _refused(Reason.NOT_IN, NextAction.SCAN_AGAIN)
     effect = Effect.CHECK_IN if state.has_row else Effect.JOIN
-    is_unsure = scan.is_poster or effect is Effect.JOIN or state.is_waiting_for_lead
+    is_unproven = scan.is_poster or scan.is_own_name
+    is_unsure = is_unproven or effect is Effect.JOIN or state.is_waiting_for_lead
     needs_lead = is_unsure and not scan.is_by_leader
     return Decision(
         Status.REVIEW if needs_lead else Status.OK,

@@ -251,7 +251,7 @@ class ScanEvent(Base):
     occasion_id: Mapped[UUID | None]
     member_id: Mapped[UUID | None]
     scanned_by_id: Mapped[UUID | None]
-    """The leader who scanned for somebody; None when the member scanned."""
+    """Who worked the leader's device, also for themselves; None when the member's phone scanned."""
     kind: Mapped[str]
     """in, out or auto (the state decides)."""
     status: Mapped[str]
