@@ -208,6 +208,46 @@ def test_a_day_of_next_year_stands_on_its_leaf(day: Day, language: str) -> None:
     assert ("周六" if language == "zh" else "Sat") in page.text
 
 
+def test_the_page_offers_withdrawing_until_three_hours_before(day: Day) -> None:
+    page = f"/me/days/{day.occasion_id}"
+    with clock.at(at("6:00")):
+        in_time = _text(day.browsers["charlie"], page)
+    with clock.at(at("6:01")):
+        late = _text(day.browsers["charlie"], page)
+
+    assert f"{page}/withdraw" in in_time
+    assert f"{page}/withdraw" not in late
+    assert "请告诉覃志远" in late
+
+
+def test_the_page_offers_signing_up_until_the_start(day: Day) -> None:
+    page, button = f"/me/days/{day.occasion_id}", f"/me/days/sign-up/{day.slot_id}"
+    with clock.at(at("8:59")):
+        in_time = _text(day.browsers["dora"], page)
+    with clock.at(at("9:00")):
+        late = _text(day.browsers["dora"], page)
+
+    assert button in in_time
+    assert button not in late
+
+
+@pytest.mark.parametrize(("begin", "is_offered"), [("11:29", False), ("11:30", True)])
+def test_a_slot_beside_another_of_mine_says_so(day: Day, begin: str, is_offered: bool) -> None:
+    with clock.at(at("5:00")):
+        with day.database.begin() as session:
+            other = occasions.create_occasion(
+                session,
+                Actor.system(day.people["bob"].community_id, "test"),
+                activity=Activity(day.site_id, day.people["bob"].id, "看望老人", Category.OUTREACH),
+                occurs_on=date(2026, 11, 9),
+                slots=[SlotPlan(begin, "13:00", 5)],
+            ).id
+        page = _text(day.browsers["charlie"], f"/me/days/{other}")
+
+    assert ("/me/days/sign-up/" in page) is is_offered
+    assert (f"这个时间您已报名“{TITLE}”" in page) is not is_offered
+
+
 def test_withdrawing_late_names_the_leader(day: Day) -> None:
     with clock.at(at("6:01")):
         page = f"/me/days/{day.occasion_id}"

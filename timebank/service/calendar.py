@@ -4,7 +4,8 @@ Invariant: each list is read in a fixed number of statements, however long the h
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from ledger import clock
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberRole, MemberStatus
-from timebank.service import checks
+from timebank.service import checks, timing
 from timebank.service.attendance import OPEN_STATES
 from timebank.service.models import (
     Attendance,
@@ -30,6 +31,14 @@ DAYS_AHEAD: Final = 62
 DAYS_BACK: Final = 400
 LISTED_MAX: Final = 500
 PRESENT_STATES: Final = (AttendanceState.IN, AttendanceState.OUT, AttendanceState.POSTED)
+
+
+class Window(StrEnum):
+    """Whether codes of an occasion can be scanned now."""
+
+    EARLY = "early"
+    OPEN = "open"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,17 @@ class SlotLine:
         """Tell whether the reader is on the list of this slot."""
         return self.mine not in {None, AttendanceState.WITHDRAWN}
 
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether it is too late to sign up."""
+        return clock.now() >= self.slot.starts_at
+
+    @property
+    def can_withdraw(self) -> bool:
+        """Tell whether the reader may still take their sign-up back."""
+        until = timing.withdraw_until(self.slot.starts_at)
+        return self.mine is AttendanceState.ENROLLED and clock.now() <= until
+
 
 @dataclass(frozen=True, slots=True)
 class OccasionLine:
@@ -70,6 +90,25 @@ class OccasionLine:
         """Tell whether the list should be confirmed now."""
         is_over = clock.now() >= self.occasion.ends_at
         return is_over and self.occasion.status is OccasionStatus.PLANNED and self.open_count > 0
+
+    @property
+    def opens_at(self) -> datetime:
+        """Return when check-in opens."""
+        return timing.window_opens_at(self.occasion.starts_at)
+
+    @property
+    def closes_at(self) -> datetime:
+        """Return when check-in closes (this moment is still open)."""
+        return timing.window_closes_at(self.occasion.ends_at)
+
+    @property
+    def window(self) -> Window:
+        """Return whether check-in is yet to open, open or closed."""
+        if clock.now() < self.opens_at:
+            return Window.EARLY
+        is_over = clock.now() > self.closes_at
+        is_cancelled = self.occasion.status is OccasionStatus.CANCELLED
+        return Window.CLOSED if is_over or is_cancelled else Window.OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ member has one row per occasion; a tap repeated by a nervous finger or a bad net
 nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -91,9 +92,8 @@ def withdraw(
     if row is None or row.state is not AttendanceState.ENROLLED:
         raise NothingToWithdraw(title=occasion.title)
     slot = checks.fetch(session, actor, Slot, row.slot_id, "slot")
-    until = slot.starts_at
-    if member.id == actor.member_id:
-        until -= timing.WITHDRAW_BEFORE
+    is_own = member.id == actor.member_id
+    until = timing.withdraw_until(slot.starts_at) if is_own else slot.starts_at
     if clock.now() > until:
         leader = session.get_one(Member, (actor.community_id, occasion.leader_member_id))
         raise TooLate(until=_said(session, actor, until), leader=leader.name)
@@ -156,6 +156,48 @@ def give_place_back(session: Session, slot: Slot) -> None:
 def refuse_overlap(session: Session, actor: Actor, member: Member, slot: Slot) -> None:
     """Refuse (409 `overlap`) a slot that shares time with another one the member holds."""
     found = session.execute(
+        _held_elsewhere(actor.community_id, member.id, slot.occasion_id)
+        .where(Slot.starts_at < slot.ends_at, Slot.ends_at > slot.starts_at)
+        .limit(1)
+    ).first()
+    if found is not None:
+        begin = _said(session, actor, found.starts_at)
+        raise Overlap(other=found.title, times=f"{begin}–{_said(session, actor, found.ends_at)}")
+
+
+def clashes(
+    session: Session, actor: Actor, *, occasion_id: UUID, slots: Sequence[Slot]
+) -> dict[UUID, str]:
+    """Return, by slot, the title of what the reader holds elsewhere at that time.
+
+    Args:
+        session: any session.
+        actor: the reader.
+        occasion_id: the occasion of the slots.
+        slots: of one occasion; may be empty.
+    """
+    actor.require(Permission.TAKE_PART)
+    if actor.member_id is None or not slots:
+        return {}
+    held = session.execute(
+        _held_elsewhere(actor.community_id, actor.member_id, occasion_id).where(
+            Slot.starts_at < max(slot.ends_at for slot in slots),
+            Slot.ends_at > min(slot.starts_at for slot in slots),
+        )
+    ).all()
+    return {
+        slot.id: title
+        for slot in slots
+        for title, begin, end in held
+        if timing.overlap(slot.starts_at, slot.ends_at, begin, end)
+    }
+
+
+def _held_elsewhere(
+    community_id: UUID, member_id: UUID, occasion_id: UUID
+) -> Select[str, datetime, datetime]:
+    """Select title, begin and end of the slots a member holds at other occasions."""
+    return (
         select(Occasion.title, Slot.starts_at, Slot.ends_at)
         .select_from(Attendance)
         .join(
@@ -168,19 +210,13 @@ def refuse_overlap(session: Session, actor: Actor, member: Member, slot: Slot) -
             & (Occasion.id == Attendance.occasion_id),
         )
         .where(
-            Attendance.community_id == actor.community_id,
-            Attendance.member_id == member.id,
+            Attendance.community_id == community_id,
+            Attendance.member_id == member_id,
             Attendance.state.in_(_HOLDING_A_PLACE),
-            Attendance.occasion_id != slot.occasion_id,
+            Attendance.occasion_id != occasion_id,
             Occasion.status == OccasionStatus.PLANNED,
-            Slot.starts_at < slot.ends_at,
-            Slot.ends_at > slot.starts_at,
         )
-        .limit(1)
-    ).first()
-    if found is not None:
-        begin = _said(session, actor, found.starts_at)
-        raise Overlap(other=found.title, times=f"{begin}–{_said(session, actor, found.ends_at)}")
+    )
 
 
 def _slot(session: Session, actor: Actor, slot_id: UUID) -> tuple[Slot, Occasion]:

@@ -35,6 +35,11 @@ def window_closes_at(ends_at: datetime) -> datetime:
     return ends_at + WINDOW_AFTER
 
 
+def withdraw_until(starts_at: datetime) -> datetime:
+    """Return until when a volunteer can take a sign-up back (this moment included)."""
+    return starts_at - WITHDRAW_BEFORE
+
+
 def whole_minutes(begin: datetime, end: datetime) -> int:
     """Return the full minutes between two moments, rounded down.
 

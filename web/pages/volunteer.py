@@ -90,7 +90,9 @@ def day(occasion_id: UUID) -> str:
     """Show one service day with its slots."""
     with reading() as session:
         lines = calendar.slots_of(session, current_actor(), occasion_id)
-    return render_template("volunteer/day.html", lines=lines)
+        slots = [line.slot for line in lines]
+        clashes = signup.clashes(session, current_actor(), occasion_id=occasion_id, slots=slots)
+    return render_template("volunteer/day.html", lines=lines, clashes=clashes)
 
 
 @blueprint.post("/days/sign-up/<uuid:slot_id>")
