@@ -43,7 +43,7 @@ OCCASION_STATUSES: Final = {
 WAITING: Final = {
     Waiting.OWN_ROW: N_("Your own row: another leader or the social worker confirms it."),
     Waiting.SECOND_PERSON: N_("You wrote this time in: somebody else confirms it."),
-    Waiting.NEEDS_LEAD: N_("Came without signing up: tick “I agree” first."),
+    Waiting.NEEDS_LEAD: N_("Not signed up, or not scanned in person: tick “I agree” first."),
     Waiting.STILL_HERE: N_("Still serving: confirm after the end, or mark as left early."),
     Waiting.NOT_COME: N_("Never checked in: write the time in by hand, or mark as not seen."),
 }
@@ -71,6 +71,17 @@ ADVICE: Final = {
     Reason.LIST_CONFIRMED: N_("Please tell the leader if this is not right."),
     Reason.NEEDS_LEAD: N_("Your time already runs. Please show yourself to the leader."),
 }
+CARD_AGAIN: Final = N_("Please scan the card again, or find the person by name.")
+BY_HAND: Final = N_("The time can be written in by hand, from the list to confirm.")
+LEADER_ADVICE: Final = {
+    Reason.INVALID: CARD_AGAIN,
+    Reason.BAD_SIGNATURE: CARD_AGAIN,
+    Reason.CODE_EXPIRED: CARD_AGAIN,
+    Reason.REVOKED: N_("Please scan the newer card, or find the person by name."),
+    Reason.CLOSED: BY_HAND,
+    Reason.FULL: BY_HAND,
+}
+"""What the leader's device says instead: nobody there holds a phone to the leader's code."""
 VERDICT_REASONS: Final = {
     Verdict.INVALID: Reason.INVALID,
     Verdict.BAD_SIGNATURE: Reason.BAD_SIGNATURE,
@@ -96,6 +107,11 @@ def answer(given: Answer | Decision) -> str:
 def advice(reason: Reason | None) -> str:
     """Return the next step after a reason; empty when nothing is to be done."""
     return say(ADVICE[reason], {}) if reason else ""
+
+
+def leader_advice(reason: Reason | None) -> str:
+    """Return the next step on the leader's device after a reason."""
+    return say(LEADER_ADVICE[reason], {}) if reason in LEADER_ADVICE else advice(reason)
 
 
 def verdict(value: Verdict) -> Decision:

@@ -81,20 +81,76 @@ def test_typed_digits_of_a_card_are_checked_in(day: Day) -> None:
 
 @pytest.mark.parametrize("text", ["hello", "1234567890", "ｈｔｔｐ：／／"])
 def test_an_unknown_card_says_so(day: Day, text: str) -> None:
-    assert "不是本系统的码" in _scan(day, text=text)
+    board = _scan(day, text=text)
+
+    assert "不是本系统的码 请再扫一次卡，或按名字找。" in board
+    assert "领队正在显示的码" not in board
 
 
 def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
     bob, board = day.browsers["bob"], f"/lead/{day.occasion_id}/board"
 
     by_name = _text(bob, f"{board}?find=莫")
+    by_number = _text(bob, f"{board}?find=v0003")
     nobody = _text(bob, f"{board}?find=<script>")
     joined = _scan(day, member_id=str(day.people["dora"].id), intent="in")
 
     assert "莫建国" in by_name
     assert "现场加入" in by_name
+    assert "名单上没有找到" not in by_name
+    assert "韦桂芬" in by_number
+    assert "名单上没有找到" in nobody
     assert "<script>" not in nobody.replace("<script src", "")
     assert "莫建国: 8:58 已现场加入并签到" in joined
+
+
+@pytest.mark.parametrize("digits", ["9" * 9, "9" * 10, "9" * 60])
+def test_a_number_of_any_length_can_be_looked_for(day: Day, digits: str) -> None:
+    board = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/board?find={digits}")
+
+    assert "名单上没有找到" in board
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [("7:59", "11月9日 周一 8:00 开始签到"), ("12:31", "11月9日 周一 12:30 已停止签到")],
+)
+def test_outside_its_hours_the_board_shows_no_code(day: Day, moment: str, words: str) -> None:
+    bob, board = day.browsers["bob"], f"/lead/{day.occasion_id}/board"
+    with clock.at(at(moment)):
+        shown = _text(bob, f"{board}?find=莫")
+        pages = [shown, _text(bob, f"{board}/code") + _text(bob, f"{board}/people")]
+
+    for page in pages:
+        assert words in page
+        assert 'class="qr-code"' not in page
+        assert f"/lead/{day.occasion_id}/scan" not in page
+
+
+@pytest.mark.parametrize("moment", ["8:00", "12:30"])
+def test_in_its_first_and_last_minute_the_board_shows_the_code(day: Day, moment: str) -> None:
+    with clock.at(at(moment)):
+        board = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/board")
+
+    assert 'class="qr-code"' in board
+    assert "代签" in board
+
+
+def test_a_row_says_why_it_waits_and_keeps_the_choice(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
+    _scan(day, member_id=str(day.people["charlie"].id), intent="in")
+    mark = f"mark-{day.row('charlie').id.hex}"
+    with clock.at(at("10:00")):
+        before = _text(bob, page)
+        sent = send(bob, page, {mark: "present"}, page=page)
+
+    after = sent.get_data(as_text=True)
+    assert sent.status_code == 200
+    assert "还在服务" in before
+    assert "还在服务" in after
+    assert re.search(f'name="{mark}" value="" checked', before)
+    assert re.search(f'name="{mark}" value="present" checked', after)
+    assert day.row("charlie").state is AttendanceState.IN
 
 
 def test_the_confirm_list_marks_and_posts(day: Day) -> None:
@@ -144,11 +200,14 @@ def test_a_time_by_hand_waits_for_a_second_person(day: Day) -> None:
         mark = {f"mark-{day.row('charlie').id.hex}": "present"}
         send(bob, confirm, mark, page=confirm)
         alone = day.row("charlie").state
+        shown = _text(bob, confirm)
         send(day.browsers["alice"], confirm, mark, page=confirm)
 
     assert (wrong.status_code, "HH:MM" in wrong.get_data(as_text=True)) == (422, True)
     assert sent.status_code == 302
     assert alone is AttendanceState.OUT
+    assert "您补录的时间：由另一个人确认" in shown
+    assert 'value="present"' not in shown
     assert day.row("charlie").state is AttendanceState.POSTED
 
 
@@ -250,7 +309,7 @@ def test_a_new_points_rule_starts_on_a_day_to_come(day: Day) -> None:
     sent = send(alice, page, {**rule, "starts_on": "2026-12-01"}, page=page)
     shown = _text(alice, page)
 
-    assert (early.status_code, "2026-11-10" in early.get_data(as_text=True)) == (422, True)
+    assert (early.status_code, "11月10日" in early.get_data(as_text=True)) == (422, True)
     assert sent.status_code == 302
     assert "待生效" in shown
     assert "安全排查 6" in shown

@@ -207,20 +207,8 @@ def proposed_out(row: Attendance, slot: Slot) -> datetime:
     return row.out_at or max(slot.ends_at, row.in_at)
 
 
-# ---------------------------------------------------------------- private
-
-
-def _waiting(actor: Actor, marks: list[tuple[ListRow, RowMark]]) -> dict[UUID, Waiting]:
-    """Return the rows that this actor cannot settle now, with the reason."""
-    found: dict[UUID, Waiting] = {}
-    for line, mark in marks:
-        reason = _why_waiting(actor, line, mark)
-        if reason is not None and line.row.state in OPEN_STATES:
-            found[line.row.id] = reason
-    return found
-
-
-def _why_waiting(actor: Actor, line: ListRow, mark: RowMark) -> Waiting | None:
+def why_waiting(actor: Actor, line: ListRow, mark: RowMark) -> Waiting | None:
+    """Return why this mark of this actor leaves a row as it is; None when it settles the row."""
     row = line.row
     if row.member_id == actor.member_id:
         return Waiting.OWN_ROW
@@ -234,6 +222,19 @@ def _why_waiting(actor: Actor, line: ListRow, mark: RowMark) -> Waiting | None:
         return Waiting.NEEDS_LEAD
     is_here = row.out_at is None and clock.now() < line.slot.ends_at
     return Waiting.STILL_HERE if is_here and mark.mark is Mark.PRESENT else None
+
+
+# ---------------------------------------------------------------- private
+
+
+def _waiting(actor: Actor, marks: list[tuple[ListRow, RowMark]]) -> dict[UUID, Waiting]:
+    """Return the rows that this actor cannot settle now, with the reason."""
+    found: dict[UUID, Waiting] = {}
+    for line, mark in marks:
+        reason = why_waiting(actor, line, mark)
+        if reason is not None and line.row.state in OPEN_STATES:
+            found[line.row.id] = reason
+    return found
 
 
 def _refuse_only_own(marks: Sequence[RowMark], waiting: dict[UUID, Waiting]) -> None:

@@ -14,13 +14,22 @@ from ledger import clock
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberCard, MemberStatus
 from timebank.service import timing
-from timebank.service.attendance import OPEN_STATES, proposed_out
+from timebank.service.attendance import (
+    OPEN_STATES,
+    ListRow,
+    Mark,
+    RowMark,
+    Waiting,
+    proposed_out,
+    why_waiting,
+)
 from timebank.service.calendar import PRESENT_STATES, OccasionLine, occasion_line
 from timebank.service.models import Attendance, AttendanceState, Slot
 
 FOUND_MAX: Final = 10
 CARD_DIGITS_SHOWN: Final = 4
 SEARCH_LENGTH_MAX: Final = 60
+NUMBER_DIGITS_MAX: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class RosterRow:
         card_tail: last four digits of the card in force; empty without one.
         is_own: the reader's own row.
         proposed_minutes: what would count if confirmed as it stands; None before a check-in.
+        waiting: why the reader cannot confirm an open row as present now; None when they can.
     """
 
     row: Attendance
@@ -42,6 +52,7 @@ class RosterRow:
     card_tail: str
     is_own: bool
     proposed_minutes: int | None
+    waiting: Waiting | None
 
     @property
     def is_open(self) -> bool:
@@ -87,7 +98,8 @@ def roster(session: Session, actor: Actor, occasion_id: UUID, *, search: str = "
         session: any session.
         actor: who runs occasions.
         occasion_id: the occasion.
-        search: part of a name, or the last digits of a card; empty for everybody.
+        search: part of a name, a volunteer number such as V0012, or the last digits of a card;
+            empty for everybody.
 
     Raises:
         NotAllowed: `not_allowed`.
@@ -126,8 +138,8 @@ def roster(session: Session, actor: Actor, occasion_id: UUID, *, search: str = "
     )
     rows = [_row(actor, *each) for each in found]
     wanted = search.strip()[:SEARCH_LENGTH_MAX]
-    shown = [row for row in rows if wanted in row.member.name or row.card_tail.endswith(wanted)]
-    return Roster(line, sorted(shown if wanted else rows, key=_rank), list(slots))
+    shown = [row for row in rows if _is_sought(row, wanted)] if wanted else rows
+    return Roster(line, sorted(shown, key=_rank), list(slots))
 
 
 def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: str) -> list[Member]:
@@ -148,8 +160,8 @@ def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: st
         Attendance.occasion_id == occasion_id,
         Attendance.state != AttendanceState.WITHDRAWN,
     )
-    digits = wanted.upper().removeprefix("V")
-    by_number = Member.number == int(digits) if digits.isascii() and digits.isdigit() else None
+    number = _number(wanted)
+    by_number = Member.number == number if number is not None else None
     by_name = Member.name.contains(wanted, autoescape=True)
     return list(
         session.scalars(
@@ -164,6 +176,18 @@ def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: st
             .limit(FOUND_MAX)
         )
     )
+
+
+def _number(wanted: str) -> int | None:
+    """Return 12 for `V0012`, `v12` or `12`; None for what is no volunteer number."""
+    digits = wanted.upper().removeprefix("V")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX
+    return int(digits) if is_number else None
+
+
+def _is_sought(row: RosterRow, wanted: str) -> bool:
+    is_card = bool(row.card_tail) and row.card_tail.endswith(wanted)
+    return wanted in row.member.name or row.member.number == _number(wanted) or is_card
 
 
 def _row(
@@ -182,7 +206,14 @@ def _row(
         card_tail=digits[-CARD_DIGITS_SHOWN:] if digits else "",
         is_own=member.id == actor.member_id,
         proposed_minutes=minutes,
+        waiting=_waiting(actor, ListRow(row, slot, member)),
     )
+
+
+def _waiting(actor: Actor, line: ListRow) -> Waiting | None:
+    if line.row.state not in OPEN_STATES:
+        return None
+    return why_waiting(actor, line, RowMark(line.row.id, Mark.PRESENT))
 
 
 def _rank(row: RosterRow) -> tuple[int, float, int]:

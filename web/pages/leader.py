@@ -81,8 +81,9 @@ def board(occasion_id: UUID) -> str:
 def board_code(occasion_id: UUID) -> str:
     """Return the code of this half minute alone."""
     with reading() as session:
+        line = calendar.occasion_line(session, current_actor(), occasion_id)
         path = arrivals.venue_path(session, current_actor(), keys(), occasion_id=occasion_id)
-    return render_template("leader/_code.html", **_code(path))
+    return render_template("leader/_code.html", line=line, **_code(path))
 
 
 @blueprint.get("/<uuid:occasion_id>/board/people")
@@ -113,7 +114,7 @@ def scan(occasion_id: UUID) -> Answer:
             press=press,
         )
     name = f"{answer.member_name}: " if answer.member_name else ""
-    advice = service_words.advice(answer.reason) if answer.status is Status.REFUSED else ""
+    advice = service_words.leader_advice(answer.reason) if answer.status is Status.REFUSED else ""
     kind = service_words.KINDS[answer.status] or "ok"
     flash(f"{name}{service_words.answer(answer)} {advice}".strip(), kind)
     return redirect(url_for("leader.board", occasion_id=occasion_id))
@@ -162,6 +163,7 @@ def confirm(occasion_id: UUID) -> Answer:
         )
     if waiting:
         flash(_("%(count)s rows still wait, see below.", count=waiting), "wait")
+        return _confirm_page(occasion_id, sent, "")  # with what was chosen for the rows that wait
     return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
 
 
