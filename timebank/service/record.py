@@ -17,7 +17,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock, reports
-from ledger.schema import TransactionKind
+from ledger.schema import Transaction, TransactionKind
 from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys
@@ -85,6 +85,7 @@ class Line:
         balance_minor: after the entry.
         source: the row that caused it, `<table>:<id>`.
         evidence: of a service; None for other entries.
+        returned: the goods of the receipt that came back to the shop; None for other entries.
     """
 
     transaction_id: UUID
@@ -95,6 +96,7 @@ class Line:
     balance_minor: int
     source: str
     evidence: Evidence | None
+    returned: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def statement(
         session, actor.community_id, account_id, limit=LINES_PER_PAGE, before=before
     )
     evidence = _evidence(session, actor, [line.transaction.source for line in page.lines])
+    returned = _returned(session, actor, [line.transaction for line in page.lines])
     lines = [
         Line(
             transaction_id=entry.id,
@@ -193,6 +196,7 @@ def statement(
             balance_minor=balance_minor,
             source=entry.source,
             evidence=evidence.get(entry.source) if entry.kind == TransactionKind.SERVICE else None,
+            returned=returned.get(entry.id),
         )
         for entry, amount_minor, balance_minor in page.lines
     ]
@@ -276,6 +280,21 @@ def _evidence(session: Session, actor: Actor, sources: Collection[str]) -> dict[
         .where(Attendance.community_id == actor.community_id, Attendance.id.in_(ids))
     )
     return {f"{prefix}{line[0].id}": _explained(*line) for line in found}
+
+
+def _returned(session: Session, actor: Actor, entries: Collection[Transaction]) -> dict[UUID, str]:
+    """Return the goods of the sales that entries give back, by entry, in one statement."""
+    sales = {entry.reverses_id: entry.id for entry in entries if entry.reverses_id}
+    if not sales:
+        return {}
+    found = session.execute(
+        select(Transaction.id, Transaction.narration).where(
+            Transaction.community_id == actor.community_id,
+            Transaction.id.in_(sales),
+            Transaction.kind == TransactionKind.REDEMPTION,
+        )
+    )
+    return {sales[sale_id]: goods for sale_id, goods in found}
 
 
 def _explained(  # the columns of one joined row
