@@ -38,7 +38,10 @@ class SiteForm(Args):
     """A place where people meet."""
 
     name = Text(
-        required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Name")}
+        required=True,
+        length_min=1,
+        length_max=TITLE_LENGTH_MAX,
+        metadata={"label": N_("Name of the place")},
     )
     address = Text(
         required=True,
