@@ -6,7 +6,6 @@ passes are set-based or stream, and read one snapshot: they run on a live book.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger import hashing
 from ledger.doors import inspection
+from ledger.findings import Finding, guarded
 from ledger.records import Draft, Leg
 from ledger.schema import (
     Account,
@@ -28,23 +28,6 @@ from ledger.schema import (
 _ROWS_PER_READ = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong with the book.
-
-    Attributes:
-        code: stable snake_case.
-        subject: `<table>:<id>` of the row, or the name of a database object.
-        message: a sentence with both numbers, in English.
-        details: the same facts as JSON values.
-    """
-
-    code: str
-    subject: str
-    message: str
-    details: dict[str, Any] = field(default_factory=dict, compare=False)
-
-
 def verify(session: Session, community_id: UUID | None = None) -> list[Finding]:
     """Run every pass and return all findings, none when the book is whole.
 
@@ -52,11 +35,18 @@ def verify(session: Session, community_id: UUID | None = None) -> list[Finding]:
         session: a reading session, whose snapshot is what is verified.
         community_id: one book; None is every book of the database.
     """
-    findings = [finding for check in PASSES for finding in check(session, community_id)]
-    findings += [
-        Finding(code, subject, message) for code, subject, message in inspection.faults(session)
+    findings = [
+        finding
+        for check in PASSES
+        for finding in guarded(check.__name__, check(session, community_id))
     ]
-    return findings
+    return [*findings, *guarded("guards", faults(session))]
+
+
+def faults(session: Session) -> Iterator[Finding]:
+    """Every guard is there, and every reference leads somewhere."""
+    for fault in inspection.faults(session):
+        yield Finding(*fault)
 
 
 def legs(session: Session, community_id: UUID | None) -> Iterator[Finding]:

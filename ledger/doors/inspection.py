@@ -1,4 +1,4 @@
-"""Looks whether the guards are there, unchanged: triggers, functions, constraints, grants."""
+"""Looks whether the guards are there and kept: triggers, functions, constraints, grants, keys."""
 
 from collections.abc import Iterator
 
@@ -73,6 +73,14 @@ def _sqlite_faults(connection: sa.Connection) -> Iterator[Fault]:
     for name in _expected_constraints("sqlite"):
         if name not in everything:
             yield "constraint_missing", name, "The constraint or index is missing."
+    # PostgreSQL lets no reference lead nowhere; SQLite does, for whoever opens the file without the
+    # pragma.
+    for table, row_number, target, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield (
+            "reference_dangling",
+            f"{table}:{row_number}",
+            f"Row {row_number} of {table} refers to a row of {target} that is not there.",
+        )
 
 
 def _expected_triggers() -> Iterator[str]:

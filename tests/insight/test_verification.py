@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.database import Database
-from ledger.journal import Draft, Leg, post
+from ledger.journal import Draft, Leg, post, reverse
 from tests.insight.story import Story
 from timebank import chart
 from timebank.errors import NotAllowed
@@ -105,6 +105,13 @@ def test_points_that_borrow_an_attendance_are_named(story: Story, database: Data
         ("UPDATE certificate_register SET last_number = 1", "number_beyond"),
         ("UPDATE community SET last_receipt_number = 3", "number_missing"),
         ("UPDATE certificate SET content = '{}'", "certificate_changed"),
+        ("UPDATE attendance SET occasion_id = id", "paper_differs"),
+        ("UPDATE attendance SET member_id = id", "paper_differs"),
+        ("UPDATE donation SET item_id = id", "paper_differs"),
+        ("UPDATE donation SET donor_member_id = id WHERE points > 0", "paper_differs"),
+        ("UPDATE redemption SET member_id = id", "paper_differs"),
+        ("UPDATE redemption_line SET item_id = redemption_id WHERE line_no = 1", "paper_differs"),
+        ("DELETE FROM refund", "reversal_without_paper"),
     ],
 )
 def test_damage_is_named(
@@ -114,6 +121,79 @@ def test_damage_is_named(
         assert connection.exec_driver_sql(damage).rowcount > 0
 
     assert code in _codes(database)
+
+
+def test_a_reversal_behind_a_standing_attendance_is_named(story: Story, database: Database) -> None:
+    with database.begin() as session:
+        served = sa.select(Attendance.transaction_id).where(
+            Attendance.member_id == story.world.dora.id
+        )
+        reverse(
+            session,
+            story.world.community.community_id,
+            session.scalars(served).one(),
+            reason="nothing",
+            idempotency_key="back",
+            actor="system:test",
+            occurred_on=date(2026, 11, 20),
+            source="attendance:none",
+        )
+
+    assert _codes(database) == {"reversal_without_paper"}
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    ("damage", "checks"),
+    [
+        (
+            "UPDATE ledger_account SET code = 'x' WHERE code = 'Issuance:Points'",
+            {"attendances_are_posted", "donations_are_posted"},
+        ),
+        ("UPDATE points_policy SET rule = '{'", {"attendances_are_posted"}),
+        ("UPDATE points_policy SET rule = '[]'", {"attendances_are_posted"}),
+        ("UPDATE certificate SET content = 'x' WHERE number = 1", {"certificates_are_whole"}),
+        (
+            "UPDATE ledger_transaction SET occurred_on = 'x' WHERE reverses_id IS NOT NULL",
+            {"hashes"},
+        ),
+        ("UPDATE ledger_transaction SET recorded_at = 'x'", {"hashes"}),
+        ("UPDATE attendance SET id = 'x' WHERE rowid = 1", {"attendances_are_posted"}),
+        ("UPDATE community SET community_id = 'x'", {"communities"}),
+        (
+            "UPDATE ledger_account SET community_id = 'x' WHERE code = 'Issuance:Points'",
+            {"books_of_nobody", "donations_are_posted"},
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_finding_and_hides_no_other(
+    story: Story, database: Database, owner_database: Database, damage: str, checks: set[str]
+) -> None:
+    with _unguarded(owner_database) as connection:
+        assert connection.exec_driver_sql(damage).rowcount > 0
+        connection.exec_driver_sql("UPDATE ledger_balance SET posted_in = posted_in + 1")
+
+    found = _verified(database)
+    findings = [*found.database_findings, *(each for book in found.books for each in book.findings)]
+    assert checks <= {each.subject for each in findings if each.code == "unreadable"}
+    assert "trigger_missing" in {each.code for each in findings}
+    assert not found.books or "balance_differs" in _codes(database)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_reference_that_leads_nowhere_is_named(
+    story: Story, database: Database, owner_database: Database
+) -> None:
+    with _unguarded(owner_database) as connection:
+        connection.exec_driver_sql("UPDATE certificate SET commendation_id = id")
+
+    dangling = [
+        finding
+        for finding in _verified(database).database_findings
+        if finding.code == "reference_dangling"
+    ]
+    assert dangling
+    assert "of certificate refers to a row of commendation" in dangling[0].message
 
 
 def test_a_dropped_guard_is_named(

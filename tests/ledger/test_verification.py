@@ -5,9 +5,10 @@ import sqlalchemy as sa
 
 from ledger import doors
 from ledger.database import Database
+from ledger.findings import Finding
 from ledger.ids import new_id
 from ledger.schema import ledger_tables
-from ledger.verification import Finding, verify
+from ledger.verification import verify
 from tests.ledger.makers import World, move
 
 DAMAGES = {
@@ -93,6 +94,10 @@ LOOSE = {
 }
 
 
+# What one database alone adds: a check that LOOSE drops, a key that SQLite's own pass misses.
+NAMED_TOO = {"constraint_missing", "reference_dangling"}
+
+
 def _guards_off(session: sa.orm.Session) -> None:
     if session.get_bind().dialect.name == "sqlite":
         for statement in doors.sqlite_statements():
@@ -161,7 +166,7 @@ def _damage(
         _guards_on(session)
         findings = verify(session)
         session.rollback()
-    return [finding for finding in findings if finding.code != "constraint_missing"]
+    return [finding for finding in findings if finding.code not in NAMED_TOO]
 
 
 def test_a_whole_book_has_no_findings(own_world: World, owner_database: Database) -> None:

@@ -26,6 +26,7 @@ from timebank.shop.models import Donation, Item, Redemption, RedemptionLine
 ROWS_PER_FETCH: Final = 500
 
 Legs = dict[UUID, int]
+"""Account to amount. An account that is not there is left out: the paper then has a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,10 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             Member.points_account_id,
             Occasion.category,
         )
-        .join_from(Attendance, Member, Member.id == Attendance.member_id)
-        .join(Occasion, Occasion.id == Attendance.occasion_id)
+        .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
+        .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
         .where(
             Attendance.community_id == community_id,
-            Member.community_id == community_id,
-            Occasion.community_id == community_id,
             Attendance.state == AttendanceState.POSTED,
         )
     )
@@ -78,7 +77,10 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
                     points_id: points,
                 }
             ),
-            problems=tuple(_attendance_problems(attendance, category, rules)),
+            problems=(
+                *_absent(member=service_id, occasion=category),
+                *_attendance_problems(attendance, category, rules),
+            ),
         )
 
 
@@ -87,14 +89,9 @@ def donations(session: Session, community_id: UUID) -> Iterator[Paper]:
     issuance_id = chart.points_issuance_id(session, community_id)
     query = (
         sa.select(Donation, Item.intake_account_id, Item.stock_account_id, Member.points_account_id)
-        .join_from(Donation, Item, Item.id == Donation.item_id)
-        .outerjoin(
-            Member,
-            sa.and_(
-                Member.community_id == Donation.community_id, Member.id == Donation.donor_member_id
-            ),
-        )
-        .where(Donation.community_id == community_id, Item.community_id == community_id)
+        .outerjoin_from(Donation, Item, _is(Item, Donation, Donation.item_id))
+        .outerjoin(Member, _is(Member, Donation, Donation.donor_member_id))
+        .where(Donation.community_id == community_id)
     )
     for donation, intake_id, stock_id, points_id in _stream(session, query):
         yield Paper(
@@ -107,6 +104,10 @@ def donations(session: Session, community_id: UUID) -> Iterator[Paper]:
                     issuance_id: -donation.points,
                     points_id: donation.points,
                 }
+            ),
+            problems=(
+                *_absent(goods=intake_id),
+                *(_absent(member=points_id) if donation.donor_member_id else ()),
             ),
         )
 
@@ -121,7 +122,7 @@ def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
             Item.stock_account_id,
             Item.out_account_id,
         )
-        .join_from(Redemption, Member, Member.id == Redemption.member_id)
+        .outerjoin_from(Redemption, Member, _is(Member, Redemption, Redemption.member_id))
         .outerjoin(
             RedemptionLine,
             sa.and_(
@@ -129,11 +130,8 @@ def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
                 RedemptionLine.redemption_id == Redemption.id,
             ),
         )
-        .outerjoin(
-            Item,
-            sa.and_(Item.community_id == Member.community_id, Item.id == RedemptionLine.item_id),
-        )
-        .where(Redemption.community_id == community_id, Member.community_id == community_id)
+        .outerjoin(Item, _is(Item, RedemptionLine, RedemptionLine.item_id))
+        .where(Redemption.community_id == community_id)
         .order_by(Redemption.id, RedemptionLine.line_no)
     )
     shop_id = chart.shop_redeemed_id(session, community_id)
@@ -145,23 +143,27 @@ def _redemption(rows: list[Any], shop_id: UUID) -> Paper:
     """Fold a redemption's rows, one per line, into its paper."""
     redemption = rows[0][0]
     legs: Counter[UUID] = Counter()
+    problems = list(_absent(member=rows[0][1]))
     for _, points_id, line, stock_id, out_id in rows:
         if line is not None:
+            problems += _absent(goods=stock_id)
             legs.update({stock_id: -line.quantity, out_id: line.quantity})
             legs.update({points_id: -line.sum_points, shop_id: line.sum_points})
     total_points = legs[shop_id]
-    is_summed = total_points == redemption.total_points
-    off = f"its lines sum to {total_points} points, its total says {redemption.total_points}"
+    if total_points != redemption.total_points:
+        problems.append(
+            f"its lines sum to {total_points} points, its total says {redemption.total_points}"
+        )
     return Paper(
         source=f"redemption:{redemption.id}",
         transaction_id=redemption.transaction_id,
         legs=_without_zeros(legs),
-        problems=() if is_summed else (off,),
+        problems=tuple(problems),
     )
 
 
 def _attendance_problems(
-    attendance: Attendance, category: Category, rules: dict[int, Rule]
+    attendance: Attendance, category: Category | None, rules: dict[int, Rule]
 ) -> Iterator[str]:
     if attendance.confirmed_at is None:
         yield "nobody confirmed it"
@@ -171,6 +173,8 @@ def _attendance_problems(
     if rule is None or attendance.provenance is None:
         yield "it names no points rule or no provenance"
         return
+    if category is None:
+        return
     minutes, points = attendance.counted_minutes or 0, attendance.points or 0
     due = rule.award(category, attendance.provenance, minutes)
     if points != due:
@@ -178,6 +182,18 @@ def _attendance_problems(
             f"points rule {attendance.policy_version} gives {due} points for {minutes} minutes,"
             f" it says {points}"
         )
+
+
+def _absent(**found: object) -> Iterator[str]:
+    """Name what a paper refers to and what is not there; the paper is never passed over for it."""
+    for name, value in found.items():
+        if value is None:
+            yield f"its {name} is not there"
+
+
+def _is(table: Any, paper: Any, key: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that the row is the one that the paper's key refers to."""
+    return sa.and_(table.community_id == paper.community_id, table.id == key)
 
 
 def _rules(session: Session, community_id: UUID) -> dict[int, Rule]:
@@ -192,4 +208,8 @@ def _stream(session: Session, query: sa.Select[*tuple[Any, ...]]) -> Iterator[An
 
 
 def _without_zeros(legs: Legs | Counter[UUID]) -> Legs:
-    return {account_id: amount for account_id, amount in legs.items() if amount}
+    return {
+        account_id: amount
+        for account_id, amount in legs.items()
+        if amount and account_id is not None
+    }

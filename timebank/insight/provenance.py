@@ -17,14 +17,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction
-from ledger.verification import Finding
 from timebank.insight import papers
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister
 from timebank.rewards.papers import content_hash
-from timebank.service.models import Attendance
+from timebank.service.models import Attendance, AttendanceState
 from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Refund
 
 PAPERS_PER_READING: Final = 200
@@ -108,10 +108,8 @@ def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Itera
         .where(
             Transaction.community_id == community_id,
             Transaction.reverses_id.is_(None),
-            ~_is_named_by(reversal.community_id, reversal.reverses_id),
-            ~_is_named_by(Attendance.community_id, Attendance.transaction_id),
-            ~_is_named_by(Donation.community_id, Donation.transaction_id),
-            ~_is_named_by(Redemption.community_id, Redemption.transaction_id),
+            ~_is_named(Transaction.id, reversal.community_id, reversal.reverses_id),
+            ~_has_paper(Transaction.id),
         )
         .order_by(Transaction.id, Posting.leg_no)
     )
@@ -124,6 +122,23 @@ def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Itera
             f"transaction:{transaction_id}",
             f"{kind} moves {moves}, and no confirmed attendance, donation or redemption stands"
             f" behind it (it names {source})",
+        )
+
+
+def reversals_have_their_refund(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Nothing is taken back while its paper stands: only a refund reverses what a paper moved."""
+    query = sa.select(Transaction.id, Transaction.reverses_id).where(
+        Transaction.community_id == community_id,
+        Transaction.reverses_id.is_not(None),
+        ~_is_named(Transaction.id, Refund.community_id, Refund.transaction_id),
+        _has_paper(Transaction.reverses_id),
+    )
+    for transaction_id, reverses_id in session.execute(query):
+        yield Finding(
+            "reversal_without_paper",
+            f"transaction:{transaction_id}",
+            f"it takes back transaction {reverses_id}, whose paper still stands, and no refund"
+            " names it",
         )
 
 
@@ -200,6 +215,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     redemptions_are_posted,
     refunds_reverse_their_redemption,
     nothing_moves_without_a_paper,
+    reversals_have_their_refund,
     pieces_out_are_pieces_redeemed,
     certificates_are_whole,
     numbers_are_gapless,
@@ -261,11 +277,20 @@ def _amounts(legs: Legs, other: Legs) -> str:
     return ", ".join(map(str, sorted(different))) or "nothing"
 
 
-def _is_named_by(community_id: Any, transaction_id: Any) -> sa.ColumnElement[bool]:
-    """Return the condition that a row of another table names the transaction."""
-    return sa.exists().where(
-        community_id == Transaction.community_id, transaction_id == Transaction.id
+def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that one of the papers that the passes go through names it."""
+    return sa.or_(
+        _is_named(transaction_id, Attendance.community_id, Attendance.transaction_id).where(
+            Attendance.state == AttendanceState.POSTED
+        ),
+        _is_named(transaction_id, Donation.community_id, Donation.transaction_id),
+        _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
     )
+
+
+def _is_named(transaction_id: Any, community_id: Any, named_id: Any) -> sa.Exists:
+    """Return the condition that a row of another table names the transaction."""
+    return sa.exists().where(community_id == Transaction.community_id, named_id == transaction_id)
 
 
 def _redeemed_pieces(session: Session, community_id: UUID) -> dict[UUID, int]:

@@ -5,6 +5,7 @@ book. The kernel checks the book by itself (legs, sums, balances, hashes); here 
 are laid beside it. All findings are collected: one fault does not hide the next.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,9 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import verification as kernel
-from ledger.doors import inspection
+from ledger.findings import Finding, guarded
 from ledger.schema import Account, Transaction
-from ledger.verification import Finding
 from timebank.actors import Actor, Permission
 from timebank.insight import provenance
 from timebank.people import organisations
@@ -54,12 +54,15 @@ def verify(session: Session) -> Verification:
     Args:
         session: a reading session; what is verified is its snapshot, so a live book may go on.
     """
-    communities = organisations.list_communities(session)
+    communities: list[Community] = []
+    unlisted = list(guarded("communities", _list_into(communities, session)))
+    ids = [community.community_id for community in communities]
     return Verification(
         books=tuple(_report(session, community) for community in communities),
         database_findings=(
-            *(Finding(*fault) for fault in inspection.faults(session)),
-            *_books_of_nobody(session, [community.community_id for community in communities]),
+            *unlisted,
+            *guarded("guards", kernel.faults(session)),
+            *guarded("books_of_nobody", _books_of_nobody(session, ids)),
         ),
     )
 
@@ -88,15 +91,19 @@ def _report(session: Session, community: Community) -> BookReport:
         findings=tuple(
             finding
             for check in (*kernel.PASSES, *provenance.PASSES)
-            for finding in check(session, community_id)
+            for finding in guarded(check.__name__, check(session, community_id))
         ),
     )
 
 
-def _books_of_nobody(session: Session, community_ids: list[UUID]) -> list[Finding]:
-    """Return a finding for every book that no community stands behind."""
+def _list_into(communities: list[Community], session: Session) -> Iterator[Finding]:
+    """Add every community; a pass without findings, so that it can be guarded like the others."""
+    communities += organisations.list_communities(session)
+    yield from ()
+
+
+def _books_of_nobody(session: Session, community_ids: list[UUID]) -> Iterator[Finding]:
+    """Give a finding for every book that no community stands behind."""
     query = sa.select(Account.community_id).distinct()
-    return [
-        Finding("book_of_nobody", f"book:{id_}", "No community stands behind this book.")
-        for id_ in session.scalars(query.where(Account.community_id.not_in(community_ids)))
-    ]
+    for id_ in session.scalars(query.where(Account.community_id.not_in(community_ids))):
+        yield Finding("book_of_nobody", f"book:{id_}", "No community stands behind this book.")
