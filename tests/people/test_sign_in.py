@@ -8,7 +8,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
-from tests.makers import PASSWORD, SignIn, actor_of, make_community, make_member, make_sign_in
+from tests.makers import (
+    PASSWORD,
+    SignIn,
+    actor_of,
+    make_community,
+    make_member,
+    make_sign_in,
+    system_actor,
+)
 from timebank.actors import Actor, Role
 from timebank.people import members, passwords, sign_ins
 from timebank.people.errors import (
@@ -186,13 +194,7 @@ def test_eight_characters_are_enough() -> None:
 def test_a_person_of_two_communities_chooses(session: Session, alice: Member, who: SignIn) -> None:
     other = make_community(session, code="A")
     twin = make_member(session, other, "Alice", Role.LEADER)
-    sign_ins.give_sign_in(
-        session,
-        actor_of(twin, Role.SOCIAL_WORKER),
-        twin.id,
-        phone=who.phone,
-        password="another-one",
-    )
+    sign_ins.connect_person(session, system_actor(other), twin.id, phone=who.phone)
 
     first = sign_in(session, phone=who.phone, password=PASSWORD)
     chosen = sign_in(session, phone=who.phone, password=PASSWORD, community_id=alice.community_id)

@@ -21,7 +21,7 @@ from ledger.ids import new_id
 from timebank import audit, codes
 from timebank.actors import Actor, Permission
 from timebank.people.errors import CardMissing, CardNotFound, CardRevoked, MemberSuspended
-from timebank.people.members import locked_member
+from timebank.people.members import locked_member, require_right_over
 from timebank.people.models import Member, MemberCard, MemberStatus
 from timebank.people.organisations import get_community
 
@@ -42,10 +42,13 @@ def issue_card(session: Session, actor: Actor, member_id: UUID) -> IssuedCard:
 
     Raises:
         MemberNotFound: (`member_not_found`).
+        NotAllowed: somebody else's, as of `require_right_over` (`not_allowed`).
         MemberSuspended: not an active member (`suspended`).
     """
     actor.require(Permission.MANAGE_MEMBERS)
     member = locked_member(session, actor, member_id)
+    if member_id != actor.member_id:
+        require_right_over(session, actor, member_id)
     if member.status is not MemberStatus.ACTIVE:
         raise MemberSuspended(name=member.name)
     earlier = latest_card(session, actor, member_id)

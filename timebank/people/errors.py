@@ -71,6 +71,33 @@ class PhoneTaken(Refused):
     message = N_("Somebody in this community already signs in with this phone number.")
 
 
+class PhoneElsewhere(Refused):
+    """The number signs in somebody of another community, who was not asked."""
+
+    code = "phone_elsewhere"
+    message = N_(
+        "This phone number already signs in at another community. "
+        "Whoever runs this server can connect the two."
+    )
+
+
+class PersonNotFound(NotFound):
+    """Nobody signs in with this number yet."""
+
+    code = "person_not_found"
+    message = N_("Nobody signs in with this phone number yet.")
+
+
+class SharedPerson(Refused):
+    """The sign-in belongs to a person of several communities; none of them decides for all."""
+
+    code = "shared_person"
+    message = N_(
+        "%(name)s also belongs to another community, so only they can change this, "
+        "or whoever runs this server."
+    )
+
+
 class SignInMissing(Refused):
     """The member has no sign-in whose password could be set."""
 

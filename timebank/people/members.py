@@ -134,6 +134,7 @@ def suspend(session: Session, actor: Actor, member_id: UUID, *, reason: str) -> 
 
     Raises:
         OwnRecord: nobody suspends themselves (`own_record`).
+        NotAllowed: as of `require_right_over` (`not_allowed`).
         StatusUnchanged: not active (`status_unchanged`).
         ReasonMissing: (`reason_missing`).
     """
@@ -173,6 +174,7 @@ def _change_status(  # the three changes differ by these words only
     member = locked_member(session, actor, member_id)
     if member.id == actor.member_id:
         raise OwnRecord
+    require_right_over(session, actor, member_id)
     if not reason.strip() or len(reason) > REASON_LENGTH_MAX:
         raise ReasonMissing(max=REASON_LENGTH_MAX)
     if member.status not in origins:
@@ -229,6 +231,18 @@ def roles_of(session: Session, actor: Actor, member_id: UUID) -> frozenset[Role]
             )
         )
     )
+
+
+def require_right_over(session: Session, actor: Actor, member_id: UUID) -> None:
+    """Refuse whoever could take over a member with more rights than they may give.
+
+    Whoever sets a password, a PIN or a standing holds the member's roles, or ends them.
+
+    Raises:
+        NotAllowed: the member is social worker, auditor or administrator, which is for an
+            administrator (`not_allowed`).
+    """
+    _require_right_to_give(actor, roles_of(session, actor, member_id))
 
 
 def _require_right_to_give(actor: Actor, roles: frozenset[Role]) -> None:

@@ -12,8 +12,9 @@ from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people import passwords
 from timebank.people.errors import PinLocked, PinMissing, PinRequired, PinWrong
-from timebank.people.members import get_member, locked_member
+from timebank.people.members import get_member, locked_member, require_right_over
 from timebank.people.models import Member
+from timebank.people.sign_ins import check_not_shared
 
 TRIES_MAX: Final = 5
 
@@ -23,13 +24,17 @@ def set_pin(session: Session, actor: Actor, member_id: UUID, *, pin: str) -> Mem
 
     Raises:
         MemberNotFound: (`member_not_found`).
-        NotAllowed: somebody else's (`not_allowed`).
+        NotAllowed: somebody else's, without the right over them (`not_allowed`).
+        SharedPerson: somebody else's who belongs to another community too (`shared_person`).
         PinInvalid: (`pin_invalid`).
     """
     if member_id != actor.member_id:
         actor.require(Permission.MANAGE_MEMBERS)
     passwords.check_pin(pin)
     member = locked_member(session, actor, member_id)
+    if member_id != actor.member_id:
+        require_right_over(session, actor, member_id)
+        check_not_shared(session, actor, member)
     member.pin_hash = passwords.hashed(pin)
     member.pin_failed_count = 0
     audit.record(session, actor, "set_pin", f"member:{member.id}")

@@ -1,4 +1,9 @@
-"""Giving a member a sign-in: a phone number and a first password that must be changed."""
+"""Giving a member a sign-in: a phone number and a first password that must be changed.
+
+Invariant: a person of several communities decides for themselves. No community connects its member
+with a person of another one, or changes a password that opens another one; only the system (the
+command line) does.
+"""
 
 import secrets
 from typing import Final
@@ -9,12 +14,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.errors import NotAllowed
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people import passwords
-from timebank.people.errors import PhoneTaken, SignInMissing
-from timebank.people.members import locked_member
+from timebank.people.errors import (
+    PersonNotFound,
+    PhoneElsewhere,
+    PhoneTaken,
+    SharedPerson,
+    SignInMissing,
+)
+from timebank.people.members import locked_member, require_right_over
 from timebank.people.models import Member, Person
 from timebank.people.sign_in import normalized_phone, set_password
 
@@ -44,8 +56,7 @@ def give_sign_in(
 ) -> Member:
     """Let a member sign in with a phone number.
 
-    A number that already signs in a person of another community connects this member with that
-    person, whose password stays as it is.
+    The number that the member already has keeps its password.
 
     Args:
         session: a write session.
@@ -58,30 +69,61 @@ def give_sign_in(
     Raises:
         MemberNotFound: (`member_not_found`).
         PhoneInvalid: (`phone_invalid`).
+        NotAllowed: as of `require_right_over` (`not_allowed`).
+        SharedPerson: the member's present sign-in opens another community too (`shared_person`).
         PhoneTaken: the number signs in somebody else of this community (`phone_taken`).
+        PhoneElsewhere: it signs in somebody of another community (`phone_elsewhere`).
         PasswordTooShort, PasswordTooCommon: (`password_too_short`, `password_too_common`).
     """
     actor.require(Permission.MANAGE_MEMBERS)
-    member = locked_member(session, actor, member_id)
+    member = _own_member(session, actor, member_id)
     phone = normalized_phone(phone)
     passwords.check_password(password, phone=phone)
     person = _person_with(session, phone, password, must_change=must_change)
+    if _communities_with(session, member, person) - {member.community_id}:
+        raise PhoneElsewhere
     _check_free(session, member, person)
-    member.person_id = person.id
-    audit.record(session, actor, "give_sign_in", f"member:{member.id}", person=str(person.id))
-    session.flush()
-    return member
+    return _sign_in_as(session, actor, member, person)
+
+
+def connect_person(session: Session, actor: Actor, member_id: UUID, *, phone: str) -> Member:
+    """Let a member sign in as a person who already signs in elsewhere; the password stays.
+
+    Args:
+        session: a write session.
+        actor: the system alone: whoever runs the server has asked the person.
+        member_id: the member who is that person.
+        phone: what the person signs in with.
+
+    Raises:
+        NotAllowed: a member acts (`not_allowed`).
+        MemberNotFound: (`member_not_found`).
+        PersonNotFound: nobody signs in with the number (`person_not_found`).
+        PhoneTaken: it signs in somebody else of this community (`phone_taken`).
+    """
+    if actor.member_id is not None:
+        raise NotAllowed(permission=Permission.ADMINISTER.value)
+    member = locked_member(session, actor, member_id)
+    person = session.scalar(
+        sa.select(Person).where(Person.phone == normalized_phone(phone)).with_for_update()
+    )
+    if person is None:
+        raise PersonNotFound
+    _check_free(session, member, person)
+    return _sign_in_as(session, actor, member, person)
 
 
 def reset_password(session: Session, actor: Actor, member_id: UUID, *, password: str) -> Member:
     """Give a member who forgot the password a new first one; every browser of theirs is signed out.
 
     Raises:
+        NotAllowed: as of `require_right_over` (`not_allowed`).
+        SharedPerson: the sign-in opens another community too (`shared_person`).
         SignInMissing: the member has none (`sign_in_missing`).
         PasswordTooShort, PasswordTooCommon: (`password_too_short`, `password_too_common`).
     """
     actor.require(Permission.MANAGE_MEMBERS)
-    member = locked_member(session, actor, member_id)
+    member = _own_member(session, actor, member_id)
     if member.person_id is None:
         raise SignInMissing(name=member.name)
     person = session.get_one(Person, member.person_id, with_for_update=True)
@@ -92,8 +134,22 @@ def reset_password(session: Session, actor: Actor, member_id: UUID, *, password:
     return member
 
 
+def check_not_shared(session: Session, actor: Actor, member: Member) -> None:
+    """Refuse to change for a member what also counts in another community.
+
+    Raises:
+        SharedPerson: the person is a member elsewhere, and the actor is not the system
+            (`shared_person`).
+    """
+    if actor.member_id is None or member.person_id is None:
+        return
+    person = session.get_one(Person, member.person_id, with_for_update=True)
+    if _communities_with(session, member, person) - {member.community_id}:
+        raise SharedPerson(name=member.name)
+
+
 def is_first_password(session: Session, member: Member, password: str) -> bool:
-    """Tell whether the member signs in with this first password, or had a sign-in before."""
+    """Tell whether the member signs in with this first password, not with an earlier one."""
     person = session.get(Person, member.person_id) if member.person_id else None
     return person is not None and passwords.matches(person.password_hash, password)
 
@@ -105,14 +161,26 @@ def phone_of(session: Session, member: Member) -> str | None:
     return session.scalar(sa.select(Person.phone).where(Person.id == member.person_id))
 
 
+def _own_member(session: Session, actor: Actor, member_id: UUID) -> Member:
+    """Return a member whose sign-in the actor may change, locked."""
+    member = locked_member(session, actor, member_id)
+    require_right_over(session, actor, member_id)
+    check_not_shared(session, actor, member)
+    return member
+
+
 def _person_with(session: Session, phone: str, password: str, *, must_change: bool) -> Person:
-    """Return the person of a number, locked; made if absent, giving way to a twin."""
+    """Return the person of a number, locked; made if absent, giving way to a twin.
+
+    A number that nobody holds any more starts anew, so that its earlier password opens nothing.
+    """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if is_sqlite else postgresql.insert
+    made_id = new_id()
     session.execute(
         insert(Person)
         .values(
-            id=new_id(),
+            id=made_id,
             phone=phone,
             password_hash=passwords.hashed(password),
             session_epoch=0,
@@ -121,17 +189,32 @@ def _person_with(session: Session, phone: str, password: str, *, must_change: bo
         )
         .on_conflict_do_nothing(index_elements=["phone"])
     )
-    return session.scalars(sa.select(Person).where(Person.phone == phone).with_for_update()).one()
+    person = session.scalars(sa.select(Person).where(Person.phone == phone).with_for_update()).one()
+    held = sa.select(Member.id).where(Member.person_id == person.id).limit(1)
+    if person.id != made_id and session.scalar(held) is None:
+        set_password(person, password, must_change=must_change)
+    return person
+
+
+def _communities_with(session: Session, member: Member, person: Person) -> set[UUID]:
+    """Return the communities in which others than this member sign in as the person."""
+    return set(
+        session.scalars(
+            sa.select(Member.community_id).where(
+                Member.person_id == person.id, Member.id != member.id
+            )
+        )
+    )
 
 
 def _check_free(session: Session, member: Member, person: Person) -> None:
     """Refuse a number that already stands for another member of the same community."""
-    other = session.scalar(
-        sa.select(Member.id).where(
-            Member.community_id == member.community_id,
-            Member.person_id == person.id,
-            Member.id != member.id,
-        )
-    )
-    if other is not None:
+    if member.community_id in _communities_with(session, member, person):
         raise PhoneTaken
+
+
+def _sign_in_as(session: Session, actor: Actor, member: Member, person: Person) -> Member:
+    member.person_id = person.id
+    audit.record(session, actor, "give_sign_in", f"member:{member.id}", person=str(person.id))
+    session.flush()
+    return member

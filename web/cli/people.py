@@ -125,6 +125,19 @@ def set_password(number: str, password: str, community: str | None) -> None:
     click.echo(f"{member.name} has a new password, to be changed at the next sign-in.")
 
 
+@user.command("connect")
+@click.argument("number", metavar="V0001")
+@click.option("--phone", required=True, help="What the person signs in with elsewhere.")
+@community_option
+def connect(number: str, phone: str, community: str | None) -> None:
+    """Let a member sign in as a person of another community, who agrees; the password stays."""
+    with open_book() as book, book.database.begin() as session:
+        actor = _actor(session, community)
+        member = _member(session, actor, number)
+        sign_ins.connect_person(session, actor, member.id, phone=phone)
+    click.echo(f"{member.name} signs in with {phone}.")
+
+
 @user.command("role")
 @click.argument("number", metavar="V0001")
 @click.option(

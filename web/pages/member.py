@@ -168,7 +168,7 @@ def give_sign_in(member_id: UUID) -> Answer:
     except Refusal as refusal:
         return _record_page(member_id, {PhoneForm: form.refuse(refusal, "phone")}), refusal.status
     if not shown:
-        flash(_("This number already signs in elsewhere; its password stays as it is."), "ok")
+        flash(_("They already sign in with this number; the password stays as it is."), "ok")
         return redirect(url_for("member.show", member_id=member_id))
     return render_template(
         "members/first_password.html", member=member, phone=form.data["phone"], password=password
