@@ -35,8 +35,9 @@ format: $(VENV)/.development ## bring the code into shape
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-reference: $(VENV)/.development ## write docs/reference.md from the code
+reference: $(VENV)/.development ## write docs/reference.md and the list of guards from the code
 	@$(BIN)/python -m tests.reference
+	@$(BIN)/python -m tests.guards
 
 # Raises every version that pyproject.toml allows; review the change, run the tests, commit.
 lock: ## write both lock files anew; needs uv

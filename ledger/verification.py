@@ -40,7 +40,7 @@ def verify(session: Session, community_id: UUID | None = None) -> list[Finding]:
         for check in PASSES
         for finding in guarded(check.__name__, check(session, community_id))
     ]
-    return [*findings, *guarded("guards", faults(session))]
+    return [*findings, *guarded("door", faults(session))]
 
 
 def faults(session: Session) -> Iterator[Finding]:

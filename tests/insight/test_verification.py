@@ -112,6 +112,7 @@ def test_points_that_borrow_an_attendance_are_named(story: Story, database: Data
         ("UPDATE redemption SET member_id = id", "paper_differs"),
         ("UPDATE redemption_line SET item_id = redemption_id WHERE line_no = 1", "paper_differs"),
         ("DELETE FROM refund", "reversal_without_paper"),
+        ("UPDATE certificate SET member_id = commendation_id", "certificate_differs"),
     ],
 )
 def test_damage_is_named(
@@ -128,10 +129,12 @@ def test_a_reversal_behind_a_standing_attendance_is_named(story: Story, database
         served = sa.select(Attendance.transaction_id).where(
             Attendance.member_id == story.world.dora.id
         )
+        transaction_id = session.scalars(served).one()
+        assert transaction_id is not None
         reverse(
             session,
             story.world.community.community_id,
-            session.scalars(served).one(),
+            transaction_id,
             reason="nothing",
             idempotency_key="back",
             actor="system:test",
@@ -207,6 +210,80 @@ def test_a_dropped_guard_is_named(
             connection.exec_driver_sql("ALTER TABLE ledger_posting DISABLE TRIGGER ALL")
 
     assert _verified(database).database_findings != ()
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    ("statements", "finding"),
+    [
+        (
+            ["DROP TRIGGER refund_no_delete"],
+            ("guard_missing", "trigger refund_no_delete"),
+        ),
+        (
+            [
+                "DROP TRIGGER refund_no_delete",
+                "CREATE TRIGGER refund_no_delete BEFORE DELETE ON refund BEGIN SELECT 1; END",
+            ],
+            ("guard_changed", "trigger refund_no_delete"),
+        ),
+        (
+            ["CREATE TRIGGER gift AFTER INSERT ON attendance BEGIN SELECT 1; END"],
+            ("guard_unknown", "trigger gift"),
+        ),
+        (
+            ["DROP INDEX ix_attendance_occasion"],
+            ("guard_missing", "index ix_attendance_occasion"),
+        ),
+        (
+            ["ALTER TABLE refund ADD COLUMN gift INTEGER"],
+            ("guard_changed", "table refund"),
+        ),
+    ],
+)
+def test_a_changed_guard_of_an_area_is_named(
+    owner_database: Database, statements: list[str], finding: tuple[str, str]
+) -> None:
+    with owner_database.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    found = _verified(owner_database).database_findings
+    assert [(each.code, each.subject) for each in found] == [finding]
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        (
+            "DROP TRIGGER refund_append_only ON refund",
+            ("guard_missing", "trigger refund.refund_append_only"),
+        ),
+        (
+            "ALTER TABLE refund DISABLE TRIGGER refund_append_only",
+            ("guard_changed", "trigger refund.refund_append_only"),
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION audit_event_append_only() RETURNS trigger"
+            " LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            ("guard_changed", "trigger audit_event.audit_event_keep"),
+        ),
+        (
+            "CREATE TRIGGER gift BEFORE INSERT ON attendance FOR EACH ROW"
+            " EXECUTE FUNCTION audit_event_append_only()",
+            ("guard_unknown", "trigger attendance.gift"),
+        ),
+    ],
+)
+def test_a_changed_guard_of_an_area_is_named_on_a_server(
+    database: Database, owner_database: Database, statement: str, finding: tuple[str, str]
+) -> None:
+    with owner_database.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+    found = _verified(database).database_findings
+    assert finding in {(each.code, each.subject) for each in found}
 
 
 def test_a_book_of_nobody_is_named(

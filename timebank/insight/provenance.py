@@ -22,7 +22,7 @@ from ledger.schema import Account, Posting, Transaction
 from timebank.insight import papers
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
-from timebank.rewards.models import Certificate, CertificateRegister
+from timebank.rewards.models import Certificate, CertificateRegister, Commendation
 from timebank.rewards.papers import content_hash
 from timebank.service.models import Attendance, AttendanceState
 from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Refund
@@ -183,14 +183,31 @@ def certificates_are_whole(session: Session, community_id: UUID) -> Iterator[Fin
         ).all()
     )
     numbers: dict[int, list[int]] = defaultdict(list)
-    query = sa.select(Certificate).where(Certificate.community_id == community_id)
-    for certificate in session.scalars(query.order_by(Certificate.year, Certificate.number)):
+    query = (
+        sa.select(Certificate, Commendation.member_id)
+        .outerjoin(
+            Commendation,
+            sa.and_(
+                Commendation.community_id == Certificate.community_id,
+                Commendation.id == Certificate.commendation_id,
+            ),
+        )
+        .where(Certificate.community_id == community_id)
+        .order_by(Certificate.year, Certificate.number)
+    )
+    for certificate, commended_id in session.execute(query):
         numbers[certificate.year].append(certificate.number)
         if content_hash(certificate.content) != certificate.content_hash:
             yield Finding(
                 "certificate_changed",
                 f"certificate:{certificate.id}",
                 f"{certificate.year} no. {certificate.number}: its content is not what was printed",
+            )
+        if certificate.member_id != commended_id:
+            yield Finding(
+                "certificate_differs",
+                f"certificate:{certificate.id}",
+                f"{certificate.year} no. {certificate.number}: its member was not commended",
             )
     for year in sorted(registers.keys() | numbers.keys()):
         yield from _gaps(f"certificates of {year}", numbers[year], registers.get(year, 0))

@@ -17,6 +17,7 @@ from ledger.findings import Finding, guarded
 from ledger.schema import Account, Transaction
 from timebank.actors import Actor, Permission
 from timebank.insight import provenance
+from timebank.insight.guards import guards_are_unchanged
 from timebank.people import organisations
 from timebank.people.models import Community
 
@@ -61,7 +62,8 @@ def verify(session: Session) -> Verification:
         books=tuple(_report(session, community) for community in communities),
         database_findings=(
             *unlisted,
-            *guarded("guards", kernel.faults(session)),
+            *guarded("door", kernel.faults(session)),
+            *guarded("guards", guards_are_unchanged(session)),
             *guarded("books_of_nobody", _books_of_nobody(session, ids)),
         ),
     )
