@@ -17,10 +17,11 @@ from tests.makers import (
     system_actor,
 )
 from timebank.actors import Actor, Role
-from timebank.people import cards, members, pins, sign_ins
+from timebank.people import cards, members, pins, sign_ins, tokens
 from timebank.people.errors import PersonNotFound, PhoneElsewhere, SharedPerson, WrongPassword
 from timebank.people.models import Community, Member, Person
-from timebank.people.sign_in import sign_in
+from timebank.people.sign_in import change_password, sign_in, sign_out_everywhere
+from timebank.people.standing import standing_of_token
 
 NEW_PASSWORD = "十里河堤柳树青青"
 OTHER_PHONE = "13712345678"
@@ -189,3 +190,26 @@ def test_a_social_worker_looks_after_volunteers_and_clerks(
 def test_a_social_worker_has_a_pin_and_a_card_of_their_own(session: Session, bob: Member) -> None:
     assert pins.set_pin(session, _by(bob), bob.id, pin="4826").pin_hash
     assert cards.issue_card(session, _by(bob), bob.id).card.version == 1
+
+
+# ---------------------------------------------------------------- tokens
+
+
+@pytest.mark.parametrize("name", ["sign_out", "change", "reset", "give"])
+def test_whatever_voids_the_cookies_voids_the_tokens(
+    session: Session, alice: Member, bob: Member, who: SignIn, name: str
+) -> None:
+    issued = tokens.issue_token(
+        session, phone=who.phone, password=who.password, community_code="D", name="kiosk"
+    )
+    acts = SIGN_IN_ACTS | {
+        "sign_out": lambda session, _, member: sign_out_everywhere(session, actor_of(member)),
+        "change": lambda session, _, member: change_password(
+            session, actor_of(member), present=PASSWORD, wanted=NEW_PASSWORD
+        ),
+    }
+    assert standing_of_token(session, issued.token) is not None
+
+    acts[name](session, _by(bob), alice)
+
+    assert standing_of_token(session, issued.token) is None

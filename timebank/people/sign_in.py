@@ -30,7 +30,7 @@ from timebank.people.errors import (
     SignInThrottled,
     WrongPassword,
 )
-from timebank.people.models import Member, Person, SignInThrottle
+from timebank.people.models import ApiToken, Member, Person, SignInThrottle
 from timebank.people.standing import Standing, standing_of_person
 
 FREE_TRIES: Final = 5
@@ -141,17 +141,18 @@ def sign_in(
 
 
 def sign_out_everywhere(session: Session, actor: Actor) -> Person:
-    """Void every cookie of the person, this browser's included."""
+    """Void every cookie of the person, this browser's included, and every token."""
     actor.require(Permission.SEE_OWN_RECORD)
     person = own_person(session, actor)
     person.session_epoch += 1
+    revoke_tokens(session, person.id)
     audit.record(session, actor, "sign_out_everywhere", f"person:{person.id}")
     session.flush()
     return person
 
 
 def change_password(session: Session, actor: Actor, *, present: str, wanted: str) -> Person:
-    """Set a new password of one's own; every other browser is signed out.
+    """Set a new password of one's own; every other browser and every token is signed out.
 
     Raises:
         WrongPassword: the present one is wrong; counted (`wrong_password`).
@@ -167,7 +168,7 @@ def change_password(session: Session, actor: Actor, *, present: str, wanted: str
         raise WrongPassword
     session.delete(throttle)
     passwords.check_password(wanted, phone=person.phone)
-    set_password(person, wanted, must_change=False)
+    set_password(session, person, wanted, must_change=False)
     audit.record(session, actor, "change_password", f"person:{person.id}")
     session.flush()
     return person
@@ -190,11 +191,27 @@ def standing_after(session: Session, before: Standing) -> Standing:
     return standing
 
 
-def set_password(person: Person, password: str, *, must_change: bool) -> None:
-    """Give the person a password and void every cookie."""
+def set_password(session: Session, person: Person, password: str, *, must_change: bool) -> None:
+    """Give the person a password and void every cookie and token."""
     person.password_hash = passwords.hashed(password)
     person.must_change_password = must_change
     person.session_epoch += 1
+    revoke_tokens(session, person.id)
+
+
+def revoke_tokens(session: Session, person_id: UUID) -> None:
+    """Revoke every token of the person, in all communities."""
+    is_theirs = sa.exists().where(
+        Member.community_id == ApiToken.community_id,
+        Member.id == ApiToken.member_id,
+        Member.person_id == person_id,
+    )
+    session.execute(
+        sa.update(ApiToken)
+        .where(ApiToken.revoked_at.is_(None), is_theirs)
+        .values(revoked_at=clock.now())
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def own_person(session: Session, actor: Actor) -> Person:

@@ -28,7 +28,7 @@ from timebank.people.errors import (
 )
 from timebank.people.members import locked_member, require_right_over
 from timebank.people.models import Member, Person
-from timebank.people.sign_in import normalized_phone, set_password
+from timebank.people.sign_in import normalized_phone, revoke_tokens, set_password
 
 FIRST_PASSWORD_DIGITS: Final = 8
 
@@ -114,7 +114,7 @@ def connect_person(session: Session, actor: Actor, member_id: UUID, *, phone: st
 
 
 def reset_password(session: Session, actor: Actor, member_id: UUID, *, password: str) -> Member:
-    """Give a member who forgot the password a new first one; every browser of theirs is signed out.
+    """Give a member who forgot the password a new first one; browsers and tokens are signed out.
 
     Raises:
         NotAllowed: as of `require_right_over` (`not_allowed`).
@@ -128,7 +128,7 @@ def reset_password(session: Session, actor: Actor, member_id: UUID, *, password:
         raise SignInMissing(name=member.name)
     person = session.get_one(Person, member.person_id, with_for_update=True)
     passwords.check_password(password, phone=person.phone)
-    set_password(person, password, must_change=True)
+    set_password(session, person, password, must_change=True)
     audit.record(session, actor, "reset_password", f"member:{member.id}")
     session.flush()
     return member
@@ -192,7 +192,7 @@ def _person_with(session: Session, phone: str, password: str, *, must_change: bo
     person = session.scalars(sa.select(Person).where(Person.phone == phone).with_for_update()).one()
     held = sa.select(Member.id).where(Member.person_id == person.id).limit(1)
     if person.id != made_id and session.scalar(held) is None:
-        set_password(person, password, must_change=must_change)
+        set_password(session, person, password, must_change=must_change)
     return person
 
 
@@ -214,6 +214,9 @@ def _check_free(session: Session, member: Member, person: Person) -> None:
 
 
 def _sign_in_as(session: Session, actor: Actor, member: Member, person: Person) -> Member:
+    if member.person_id is not None and member.person_id != person.id:
+        # The tokens were given to whoever held the earlier number.
+        revoke_tokens(session, member.person_id)
     member.person_id = person.id
     audit.record(session, actor, "give_sign_in", f"member:{member.id}", person=str(person.id))
     session.flush()
