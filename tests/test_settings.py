@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,11 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         ("HOST", " ", "expected some text, it is empty."),
         ("BASE_URL", "bank.example.org", "not 'bank.example.org'."),
         ("BASE_URL", "ftp://bank.example.org", "not 'ftp://bank.example.org'."),
+        ("BASE_URL", "http://[::1", "not 'http://[::1'."),
+        ("BASE_URL", "http://a:b:c", "not 'http://a:b:c'."),
+        ("BASE_URL", "http://:80", "not 'http://:80'."),
+        ("SECRET_KEY", "k" * 32 + "\n", "expected printable text"),
+        ("DATABASE_URL", "postgresql://u:hidden@127.0.0.1:abc/x", "expected sqlite:///FILE or"),
         ("DATABASE_URL", "mysql://u:hidden@h/d", "expected sqlite:///FILE or postgresql://"),
         ("DATABASE_URL", "nonsense", "expected sqlite:///FILE or postgresql://"),
     ],
@@ -118,3 +125,43 @@ def test_a_file_in_place_of_the_data_folder_is_named(
     (line,) = _wrong(monkeypatch, "DATA_DIR", str(tmp_path / "file" / "data"))
 
     assert line.startswith("TIMEBANK_DATA_DIR: expected a folder that can be written")
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (b"", "expected at least 32 characters, it has 0."),
+        (b"k" * 31, "expected at least 32 characters, it has 31."),
+        (b"k" * 31 + b"\x00k", "expected printable text"),
+        (b"\xff" * 40, "expected printable text"),
+    ],
+)
+def test_a_kept_secret_key_is_checked_like_a_given_one(
+    tmp_path: Path, kept: bytes, expected: str
+) -> None:
+    path = tmp_path / "data" / "secret-key"
+    path.parent.mkdir()
+    path.write_bytes(kept)
+
+    with pytest.raises(WrongSettings) as caught:
+        read_settings()
+
+    (line,) = caught.value.lines
+    assert line.startswith(f"TIMEBANK_SECRET_KEY: the key in {path}: ")
+    assert expected in line
+    assert path.read_bytes() == kept
+
+
+def test_a_full_disk_leaves_no_half_of_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(WrongSettings) as caught:
+        read_settings()
+
+    assert "No space left on device" in str(caught.value)
+    assert list((tmp_path / "data").iterdir()) == []

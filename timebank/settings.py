@@ -9,7 +9,9 @@ with what was expected, before anything is opened.
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -124,6 +126,8 @@ def _secret_key(value: str) -> None:
         raise ValidationError(
             f"expected at least {SECRET_KEY_LENGTH_MIN} characters, it has {len(value)}."
         )
+    if not value.isprintable():
+        raise ValidationError("expected printable text, it holds other characters.")
 
 
 def _locale(value: str) -> None:
@@ -132,18 +136,27 @@ def _locale(value: str) -> None:
 
 
 def _base_address(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+    if not _is_base_address(value):
         raise ValidationError(
             f"expected an address such as https://bank.example.org, not {value!r}."
         )
+
+
+def _is_base_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return False
+    is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return is_whole and not (parts.query or parts.fragment)
 
 
 def _database_address(value: str) -> None:
     """Refuse what no driver of ours opens; the password never appears in the message."""
     try:
         backend = make_url(value).get_backend_name()
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         backend = ""
     if backend not in DRIVERS:
         raise ValidationError("expected sqlite:///FILE or postgresql://USER@HOST/NAME.")
@@ -173,21 +186,41 @@ def _prepared(data_dir: Path) -> Path:
 def _kept_secret_key(data_dir: Path) -> str:
     """Return the key of the data folder, made with mode 0600 at the first start.
 
-    O_EXCL decides between two first starts: the loser reads the winner's key.
+    Raises:
+        WrongSettings: the folder or the file cannot be used.
     """
     path = data_dir / SECRET_KEY_FILE
+    if not path.exists():
+        _or_wrong_folder(lambda: _make_secret_key(path), data_dir)
     try:
-        with open(path, "x", opener=_private, encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(SECRET_KEY_BYTES))
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise WrongSettings([_folder_sentence(data_dir, error.strerror)]) from error
-    return path.read_text(encoding="ascii").strip()
+        value = path.read_text(encoding="utf-8").strip()
+        _secret_key(value)
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise WrongSettings([_key_sentence(path, error)]) from error
+    return value
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
+def _make_secret_key(path: Path) -> None:
+    """Make the file at one stroke: whoever sees it sees a whole key.
+
+    The link decides between two first starts: the loser reads the winner's key.
+    """
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(SECRET_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(file.name, path)
+
+
+def _key_sentence(path: Path, error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        reason = " ".join(str(text) for text in error.messages)
+    elif isinstance(error, OSError):
+        reason = f"expected a file that can be read: {error.strerror}."
+    else:
+        reason = "expected printable text, it holds other bytes."
+    return f"{PREFIX}SECRET_KEY: the key in {path}: {reason}"
 
 
 def _or_wrong_folder(action: Callable[[], None], data_dir: Path) -> None:

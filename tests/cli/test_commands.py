@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from tests.conftest import Book
@@ -150,6 +151,30 @@ def test_tables_of_another_version_are_named(
     assert "run `timebank db upgrade`" in _one_line(run("verify"))
     assert run("db", "upgrade").exit_code == 0
     assert run("verify").exit_code == 0
+
+
+@pytest.mark.databases("sqlite")
+def test_tables_of_a_newer_version_are_one_line(run: Run, book: Book) -> None:
+    engine = sa.create_engine(book.url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999_later'"))
+    engine.dispose()
+
+    for command in (("serve",), ("db", "upgrade")):
+        assert "this version does not know the tables" in _one_line(run(*command))
+
+
+def test_a_person_of_another_community_is_connected(run: Run) -> None:
+    _found(run)
+    _add(run)
+    assert run("community", "add", "E", "E社区").exit_code == 0
+    user = ("--community", "E", "--phone", "13900000001")
+    assert "connect the two" in _one_line(run("user", "add", "世安", *user, typed=f"{PASSWORD}\n"))
+    assert run("user", "add", "世安", "--phone", "13900000002", *user[:2], typed=f"{PASSWORD}\n")
+
+    result = run("user", "connect", "V0001", *user)
+
+    assert result.output == "世安 signs in with 13900000001.\n"
 
 
 @pytest.mark.databases("postgresql")

@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from ledger.database import Database
 from tests.makers import PASSWORD, SignIn, make_community, make_member, make_sign_in
-from timebank.actors import Role
+from timebank.actors import Actor, Role
+from timebank.people import sign_ins
 from timebank.people.models import Community, Member
 
 MEMBERS = "/api/v1/members"
@@ -135,6 +136,34 @@ def test_each_wrong_field_is_named(machine: Machine) -> None:
             }
         },
     }
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 5_000, "9" * 5_000, "[", b"\xff"])
+@pytest.mark.parametrize("path", [MEMBERS, "/api/v1/tokens"])
+def test_a_body_that_cannot_be_read_is_a_bad_request(
+    machine: Machine, path: str, body: str | bytes
+) -> None:
+    headers = {"Authorization": f"Bearer {machine.token}", "Content-Type": "application/json"}
+
+    answer = machine.client.post(path, data=body, headers=headers)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
+
+
+def test_a_token_ends_with_the_password(
+    client: FlaskClient, database: Database, alice: Member
+) -> None:
+    with database.begin() as session:
+        who = make_sign_in(session, alice)
+    own = Machine(client, who)
+    assert own.send("GET", f"{MEMBERS}/{alice.id}").status_code == 200
+
+    with database.begin() as session:
+        system = Actor.system(alice.community_id, "test")
+        sign_ins.reset_password(session, system, alice.id, password="another-one")
+
+    assert own.send("GET", f"{MEMBERS}/{alice.id}").status_code == 401
 
 
 def test_a_phone_without_a_password_is_refused(machine: Machine) -> None:

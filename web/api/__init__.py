@@ -24,8 +24,9 @@ from typing import Any, Final, TypeVar, cast
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask, request
-from werkzeug.exceptions import UnsupportedMediaType
+from flask import Flask, Request, request
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from timebank.actors import Permission
 from web.auth import ACCESS_ATTRIBUTE, public
@@ -83,8 +84,21 @@ class ErrorOut(ma.Schema):
     )
 
 
+class _Parser(FlaskParser):
+    """Reads bodies; one too deep or with too long a number is a bad request like any other."""
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        """Return the body as JSON; 400 if it cannot be read."""
+        try:
+            return super().load_json(req, schema)
+        except (RecursionError, ValueError) as error:
+            raise BadRequest from error
+
+
 class Area(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
     """A blueprint whose operations document the errors that any of them may answer."""
+
+    ARGUMENTS_PARSER = _Parser()
 
     def __init__(self, name: str, description: str) -> None:
         """Make the blueprint; its names begin with `api_`, its paths with /api/v1."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import click
+from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -42,6 +43,11 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (Refusal, WrongSettings, UnfitDatabase) as error:
         raise click.ClickException(str(error)) from error
+    except CommandError as error:
+        raise click.ClickException(
+            f"this version does not know the tables of the book ({_first_line(error)}): "
+            "use the newer version that made them."
+        ) from error
     except DBAPIError as error:
         raise click.ClickException(f"the database answers: {_first_line(error.orig)}") from error
     except OSError as error:
