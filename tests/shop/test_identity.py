@@ -12,6 +12,7 @@ from tests.shop.makers import (
     NOON,
     PIN,
     World,
+    fresh,
     give_points,
     make_item,
     make_world,
@@ -34,6 +35,7 @@ from timebank.people.errors import (
 from timebank.shop import errors
 from timebank.shop.identity import TICKET_LIFETIME, identify
 from timebank.shop.models import IdentifiedBy
+from timebank.shop.refunds import refund
 from timebank.shop.till import redeem
 
 
@@ -43,11 +45,60 @@ def test_a_card_asks_for_the_pin_above_the_limit_only(
     cup = make_item(session, world, price=50)
     dear = make_item(session, world, name="围巾", price=51)
 
-    at_limit = do(session, world, keys, sale_of(world, (cup.number, 1)))
     refusal = refusal_of(session, world, keys, sale_of(world, (dear.number, 1)))
+    at_limit = do(session, world, keys, sale_of(world, (cup.number, 1)))
 
     assert at_limit.redemption.total_points == 50
     assert isinstance(refusal, PinRequired)
+
+
+def test_a_basket_split_in_two_asks_for_the_pin_all_the_same(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    cup = make_item(session, world, price=25, pieces=9)
+    soap = make_item(session, world, name="香皂", price=1)
+    for _ in range(2):
+        do(session, world, keys, sale_of(world, (cup.number, 1)))
+
+    refusal = refusal_of(session, world, keys, sale_of(world, (soap.number, 1)))
+    with_pin = do(session, world, keys, sale_of(world, (soap.number, 1), pin=PIN))
+    with clock.at(NOON + timedelta(hours=12)):
+        tomorrow = do(session, world, keys, sale_of(world, (cup.number, 2)))
+
+    assert isinstance(refusal, PinRequired)
+    assert (with_pin.redemption.total_points, tomorrow.redemption.total_points) == (1, 50)
+
+
+def test_pay_codes_and_returned_goods_do_not_count_towards_the_pin(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    cup = make_item(session, world, price=50)
+    code = codes.pay_code(keys, world.community.community_id, world.alice.alias, NOON)
+    do(session, world, keys, sale_of(world, (cup.number, 1), holder=code))
+    brought_back = do(session, world, keys, sale_of(world, (cup.number, 1)))
+    refund(
+        session,
+        world.clerk,
+        receipt_number=brought_back.redemption.receipt_number,
+        reason="torn",
+        nonce=fresh(),
+    )
+
+    receipt = do(session, world, keys, sale_of(world, (cup.number, 1)))
+
+    assert receipt.redemption.total_points == 50
+
+
+def test_a_locked_pin_stops_a_card_above_the_limit_only(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    cup = make_item(session, world, price=50)
+    world.alice.pin_failed_count = 5
+
+    do(session, world, keys, sale_of(world, (cup.number, 1)))
+    refusal = refusal_of(session, world, keys, sale_of(world, (cup.number, 1), pin=PIN))
+
+    assert isinstance(refusal, PinLocked)
 
 
 def test_five_wrong_pins_lock(session: Session, world: World, keys: CodeKeys) -> None:

@@ -26,7 +26,7 @@ from timebank.shop.errors import (
     QuantityInvalid,
 )
 from timebank.shop.goods import find_items
-from timebank.shop.models import QUANTITY_MAX, Item, Redemption, Refund
+from timebank.shop.models import QUANTITY_MAX, IdentifiedBy, Item, Redemption, Refund
 
 ROWS_MAX = 50
 
@@ -83,11 +83,13 @@ class Basket:
     """The rows, and what they mean for the member.
 
     Amounts in points; `available` and `left_today` are None while no member stands at the till.
+    `by_card_today` is what the member redeemed by card today, returns off.
     """
 
     rows: tuple[Row, ...]
     available: int | None
     left_today: int | None
+    by_card_today: int
 
     @property
     def counted(self) -> tuple[Row, ...]:
@@ -165,18 +167,24 @@ def read_basket(
     numbers = [line.item_number for line in lines]
     items = find_items(session, actor, item_numbers=numbers) if numbers else {}
     balances = _available(session, actor, items, member)
-    left = None if member is None else left_today(session, member, community)
+    redeemed, by_card = _redeemed_today(session, member, community) if member else (0, 0)
+    left = max(community.redeem_points_per_day_max - redeemed, 0) if member else None
     available = balances.get(member.points_account_id) if member else None
-    return Basket(_rows(lines, items, balances, left), available, left)
+    return Basket(_rows(lines, items, balances, left), available, left, by_card)
 
 
-def left_today(session: Session, member: Member, community: Community) -> int:
-    """Return how many points the member may still redeem today.
+def _redeemed_today(session: Session, member: Member, community: Community) -> tuple[int, int]:
+    """Return how many points the member redeemed today, in all and by card.
 
     A returned receipt counts no more.
     """
-    redeemed = session.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(Redemption.total_points), 0))
+    is_by_card = Redemption.identified_by == IdentifiedBy.CARD
+    by_card = sa.case((is_by_card, Redemption.total_points), else_=0)
+    redeemed, redeemed_by_card = session.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(Redemption.total_points), 0),
+            sa.func.coalesce(sa.func.sum(by_card), 0),
+        )
         .join(
             Refund,
             (Refund.community_id == Redemption.community_id)
@@ -189,8 +197,8 @@ def left_today(session: Session, member: Member, community: Community) -> int:
             Redemption.redeemed_at >= _today(community),
             Refund.id.is_(None),
         )
-    )
-    return max(community.redeem_points_per_day_max - int(redeemed or 0), 0)
+    ).one()
+    return int(redeemed), int(redeemed_by_card)
 
 
 def _today(community: Community) -> datetime:

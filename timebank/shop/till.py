@@ -95,19 +95,21 @@ def redeem(session: Session, actor: Actor, keys: CodeKeys, *, sale: Sale) -> Rec
         session, actor, lines=sale.lines, member=found.member, community=found.community
     )
     _check_basket(basket, sale)
-    _check_pin(session, found, basket.total_points, sale.pin)
+    _check_pin(session, found, basket, sale.pin)
     _use_pay_code(session, found, sale.nonce)
     return _book(session, actor, found, basket, sale.nonce)
 
 
-def needs_pin(holder: Holder | Found, total_points: int) -> bool:
-    """Tell whether a total asks for the PIN.
+def needs_pin(holder: Holder | Found, basket: Basket) -> bool:
+    """Tell whether a basket asks for the PIN.
 
-    Always after a search by name, above the limit with a card, never with a pay code.
+    Always after a search by name, never with a pay code; with a card as soon as the day's
+    redemptions by card pass the limit, so that splitting a basket wins nothing for a found card.
     """
     if holder.identified_by is IdentifiedBy.NAME:
         return True
-    is_over = total_points > holder.community.pin_above_points
+    by_card = basket.by_card_today + basket.total_points
+    is_over = by_card > holder.community.pin_above_points
     return holder.identified_by is IdentifiedBy.CARD and is_over
 
 
@@ -170,8 +172,8 @@ def _price_changed(basket: Basket) -> PriceChanged:
     )
 
 
-def _check_pin(session: Session, found: Found, total_points: int, pin: str | None) -> None:
-    if needs_pin(found, total_points):
+def _check_pin(session: Session, found: Found, basket: Basket, pin: str | None) -> None:
+    if needs_pin(found, basket):
         check_pin(session, found.member, pin)
 
 

@@ -86,7 +86,7 @@ class Counter:
         """Whether F2 will ask for the PIN."""
         if self.holder is None or self.basket is None or not self.basket.total_points:
             return False
-        return needs_pin(self.holder, self.basket.total_points)
+        return needs_pin(self.holder, self.basket)
 
     @property
     def left_after(self) -> int | None:
