@@ -6,10 +6,11 @@ And the cookies that fit the address.
 import secrets
 import sys
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, g
+from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -45,8 +46,24 @@ limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", headers_
 """Its headers tell a program how long to wait."""
 
 
+class BoundedJson(DefaultJSONProvider):
+    """JSON of requests: a body nested too deep is malformed, not a crash."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Return the value of a text.
+
+        Raises:
+            ValueError: the text cannot be read.
+        """
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as error:
+            raise ValueError("the text is nested too deep") from error
+
+
 def configure(app: Flask, settings: Settings) -> None:
-    """Set the cookies and limits of the framework."""
+    """Set the cookies, the limits and the JSON of the framework."""
+    app.json = BoundedJson(app)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SESSION_COOKIE_NAME="__Host-timebank" if settings.is_secure else "timebank",

@@ -125,7 +125,7 @@ def test_no_community_changes_a_shared_person(
     with pytest.raises(SharedPerson):
         SIGN_IN_ACTS[name](session, _by(bob), alice)
 
-    assert sign_in(session, phone=who.phone, password=PASSWORD)
+    assert sign_in(session, phone=who.phone, password=PASSWORD).person_id == alice.person_id
 
 
 @pytest.mark.parametrize("name", SIGN_IN_ACTS)

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from ledger.database import Database
 from tests.makers import PASSWORD, SignIn, make_community, make_member, make_sign_in, system_actor
-from tests.visitors import send, sign_in
+from tests.visitors import csrf_token, send, sign_in
 from timebank.actors import Actor, Role
 from timebank.people import members, sign_ins
 from timebank.people.models import Member
@@ -210,3 +210,13 @@ def test_who_is_suspended_still_reads_their_record(
 
     assert answer.status_code == 200
     assert "您目前暂停服务" in answer.get_data(as_text=True)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_text_nested_too_deep_leads_nowhere(app: Flask, who: SignIn) -> None:
+    browser = sign_in(app.test_client(), who)
+    headers = {"X-CSRFToken": csrf_token(browser, "/account/"), "Content-Type": "application/json"}
+
+    answer = browser.post("/me/scan/text", data="[" * 100_000, headers=headers)
+
+    assert (answer.status_code, answer.get_json()) == (200, {"path": None})
