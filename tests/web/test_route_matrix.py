@@ -72,6 +72,7 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "series_id": nobody,
         "attendance_id": nobody,
         "token_id": nobody,
+        "community_id": nobody,
         "photo_id": nobody,
         "award_id": nobody,
         "policy_id": nobody,
