@@ -269,3 +269,19 @@ def test_nobody_manages_their_own_standing(
 
     assert "角色和状态由同事变更" in own
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("role", "is_offered"), [(Role.CLERK, True), (Role.AUDITOR, False)])
+def test_a_record_offers_only_what_the_reader_may_do(
+    desk: FlaskClient, database: Database, community: Community, role: Role, is_offered: bool
+) -> None:
+    with database.begin() as session:
+        member = make_member(session, community, "莫建国", role)
+        make_sign_in(session, member)
+
+    page = desk.get(_record(member)).get_data(as_text=True)
+    answer = send(desk, _record(member, "password"), {}, page=_record(member))
+
+    for part in ("sign-in", "password", "pin", "card", "standing"):
+        assert (f'action="{_record(member, part)}"' in page) is is_offered
+    assert answer.status_code == (200 if is_offered else 403)

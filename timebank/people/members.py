@@ -245,8 +245,13 @@ def require_right_over(session: Session, actor: Actor, member_id: UUID) -> None:
     _require_right_to_give(actor, roles_of(session, actor, member_id))
 
 
+def has_right_over(actor: Actor, roles: frozenset[Role]) -> bool:
+    """Tell whether `require_right_over` lets the actor change a member of these roles."""
+    return actor.may(Permission.ADMINISTER) or not roles & ROLES_GIVEN_BY_ADMINISTRATORS
+
+
 def _require_right_to_give(actor: Actor, roles: frozenset[Role]) -> None:
-    if roles & ROLES_GIVEN_BY_ADMINISTRATORS:
+    if not has_right_over(actor, roles):
         actor.require(Permission.ADMINISTER)
 
 

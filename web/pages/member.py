@@ -261,6 +261,7 @@ def _record_page(member_id: UUID, sent: dict[type[ma.Schema], Form]) -> str:
         card=card,
         phone=phone,
         own=member.id == actor.member_id,
+        may_change=members.has_right_over(actor, roles),
         edit_form=forms[EditForm],
         document_form=forms[DocumentForm],
         roles_form=forms[RolesForm],
