@@ -107,6 +107,8 @@ def test_points_that_borrow_an_attendance_are_named(story: Story, database: Data
         ("UPDATE certificate SET content = '{}'", "certificate_changed"),
         ("UPDATE attendance SET occasion_id = id", "paper_differs"),
         ("UPDATE attendance SET member_id = id", "paper_differs"),
+        ("UPDATE attendance SET slot_id = id", "paper_differs"),
+        ("UPDATE attendance SET out_at = in_at", "paper_differs"),
         ("UPDATE donation SET item_id = id", "paper_differs"),
         ("UPDATE donation SET donor_member_id = id WHERE points > 0", "paper_differs"),
         ("UPDATE redemption SET member_id = id", "paper_differs"),

@@ -20,7 +20,8 @@ from timebank.contributions import Category
 from timebank.people.models import Member
 from timebank.rewards.models import PointsPolicy
 from timebank.rewards.points import Rule, read_rule
-from timebank.service.models import Attendance, AttendanceState, Occasion
+from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
+from timebank.service.timing import minutes_in_slot
 from timebank.shop.models import Donation, Item, Redemption, RedemptionLine
 
 ROWS_PER_FETCH: Final = 500
@@ -56,15 +57,17 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             Member.service_account_id,
             Member.points_account_id,
             Occasion.category,
+            Slot,
         )
         .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
         .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
+        .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
         .where(
             Attendance.community_id == community_id,
             Attendance.state == AttendanceState.POSTED,
         )
     )
-    for attendance, service_id, points_id, category in _stream(session, query):
+    for attendance, service_id, points_id, category, slot in _stream(session, query):
         minutes, points = attendance.counted_minutes or 0, attendance.points or 0
         yield Paper(
             source=f"attendance:{attendance.id}",
@@ -78,7 +81,8 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
                 }
             ),
             problems=(
-                *_absent(member=service_id, occasion=category),
+                *_absent(member=service_id, occasion=category, slot=slot),
+                *_minutes_problems(attendance, slot),
                 *_attendance_problems(attendance, category, rules),
             ),
         )
@@ -160,6 +164,19 @@ def _redemption(rows: list[Any], shop_id: UUID) -> Paper:
         legs=_without_zeros(legs),
         problems=tuple(problems),
     )
+
+
+def _minutes_problems(attendance: Attendance, slot: Slot | None) -> Iterator[str]:
+    """Name minutes beyond the stay inside the slot; the daily cap may only have taken some off."""
+    if slot is None:
+        return
+    if attendance.in_at is None or attendance.out_at is None:
+        yield "it says no coming or no going"
+        return
+    counted = attendance.counted_minutes or 0
+    stayed = minutes_in_slot(attendance.in_at, attendance.out_at, slot.starts_at, slot.ends_at)
+    if counted > stayed:
+        yield f"it counts {counted} minutes of a stay of {stayed} inside its slot"
 
 
 def _attendance_problems(
