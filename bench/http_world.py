@@ -106,6 +106,8 @@ def make_place(database: Database, settings: Settings, volunteer_count: int) -> 
         community = organisations.add_community(
             session, street, code="D", name="D社区", name_en="Community D", time_zone=noon_zone()
         )
+        # The holders redeem more in one day than a card may without its PIN.
+        community.pin_above_points = community.redeem_points_per_day_max
         actor = Actor.system(community.community_id, "bench")
         points.release(session, actor, starts_on=date(2026, 1, 1), rule=points.FIRST_RULE)
         stars.release_star_rule(session, actor)
