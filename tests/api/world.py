@@ -86,6 +86,7 @@ def make_neighbourhood(app: Flask, database: Database) -> Neighbourhood:
     day = make_day(app, database)
     with database.begin() as session:
         community = organisations.get_community(session, day.people["bob"].community_id)
+        community.pin_above_points = community.redeem_points_per_day_max  # a day without a PIN
         gu = make_member(session, community, "顾新", *Role)
         frieda = make_member(session, make_community(session, code="A"), "樊明", *Role)
         charlie = day.people["charlie"]
