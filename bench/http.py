@@ -40,7 +40,7 @@ MEMORY_REQUESTS = (1_000, 10_000)
 HOME_BYTES_MAX = 120_000
 HOME_REQUESTS_MAX = 8
 GIFT = "bench:"
-"""Begins the source of the points that the volunteers spend."""
+"""Begins the source of the points that are spent at the till."""
 FORM = "application/x-www-form-urlencoded"
 LINKED = re.compile(r'<(?:link|script|img)[^>]+(?:href|src)="([^"#]+)"')
 STYLED = re.compile(r"url\([\"']?([^)\"']+)")
@@ -290,7 +290,7 @@ def _check(database: Database, volunteer_count: int) -> None:
             assert session.scalar(sa.text(query)) == volunteer_count, query
         report = verify(session)
     found = [*report.database_findings, *(each for book in report.books for each in book.findings)]
-    # The points that the volunteers were given to spend have no paper, and verify says so.
-    assert len(found) == volunteer_count, f"the book is not whole: {len(found)} findings"
+    # The points that each client was given to spend have no paper, and verify says so.
+    assert len(found) == CLIENTS, f"the book is not whole: {len(found)} findings"
     unexpected = [each for each in found if GIFT not in each.message]
     assert not unexpected, f"the book is not whole: {unexpected[:3]}"
