@@ -1,22 +1,31 @@
-"""Bring a book up to date: what the command line, the first start and the tests call."""
+"""Bring a book up to date: what the command line, the first start and the tests call.
+
+Alembic is imported where tables are changed: a start that changes none is to be quick.
+"""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ledger import roles
 from ledger.database import Database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 FOLDER: Final = Path(__file__).parent
 
 
-def configuration(connection: Connection | None = None) -> Config:
+class UnknownTables(Exception):
+    """The book stands at a revision that this version does not know."""
+
+
+def configuration(connection: Connection | None = None) -> "Config":
     """Return Alembic's configuration, bound to a connection where one is given."""
+    from alembic.config import Config
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
@@ -24,16 +33,17 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 def newest_revision() -> str:
-    """Return the revision that this code expects."""
-    head = ScriptDirectory.from_config(configuration()).get_current_head()
-    assert head is not None, "the history has exactly one head"
-    return head
+    """Return the revision that this code expects: each is named like its file, with its number."""
+    return max(path.stem for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
 def present_revision(database: Database) -> str | None:
     """Return the revision of a book; None if it has no tables yet."""
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return revision
 
 
 def upgrade(url: str, *, revision: str = "head", application_role: str | None = None) -> None:
@@ -44,12 +54,20 @@ def upgrade(url: str, *, revision: str = "head", application_role: str | None = 
         revision: where to stop; `head` is the newest.
         application_role: PostgreSQL role that is then allowed to call the ledger's door and nothing
             else of the ledger; made if absent. None leaves the roles alone.
+
+    Raises:
+        UnknownTables: a newer version made the tables of this book.
     """
+    from alembic import command
+    from alembic.util import CommandError
+
     database = Database(url)
     try:
         with database.engine.begin() as connection:
             command.upgrade(configuration(connection), revision)
             if application_role is not None:
                 roles.apply(connection, application_role)
+    except CommandError as error:
+        raise UnknownTables(str(error)) from error
     finally:
         database.dispose()

@@ -24,6 +24,7 @@ from tests.makers import SignIn
 from tests.visitors import sign_in
 from timebank.codes import CodeKeys, goods_digits
 from timebank.demo import load as demo
+from timebank.demo.visitors import sign_ins
 
 TALL = 1700
 """Phone pages are pictured whole, up to this many pixels."""
@@ -48,7 +49,7 @@ class Studio:
         self.address, self.folder, self.browser = address, folder, browser
         self.cookie_name = str(app.config["SESSION_COOKIE_NAME"])
         self.cookies: list[str] = []
-        for person in demo.sign_ins()[: SOCIAL_WORKER + 1]:
+        for person in sign_ins()[: SOCIAL_WORKER + 1]:
             client = sign_in(app.test_client(), SignIn(person.phone, person.password))
             cookie = client.get_cookie(self.cookie_name)
             assert cookie is not None

@@ -15,7 +15,7 @@ def test_the_tables_are_those_of_the_code(owner_database: Database) -> None:
     with owner_database.engine.begin() as connection:
         command.check(configuration(connection))
 
-    assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
+    assert ScriptDirectory.from_config(configuration()).get_heads() == [newest_revision()]
 
 
 def test_the_history_goes_down_to_nothing_and_up_again(owner_database: Database) -> None:

@@ -31,33 +31,6 @@ Progress = Callable[[int, int], None]
 Event = tuple[datetime, Callable[[Session], object]]
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """What a visitor types to see the demo world as somebody."""
-
-    role: str
-    phone: str
-    password: str
-
-
-def sign_ins() -> list[SignIn]:
-    """Return one sign-in for each kind of person in community D, and a volunteer of community A."""
-    roles = {
-        "volunteer 志愿者 (PIN 2468)": people.VOLUNTEER,
-        "leader 带队": people.LEADER,
-        "clerk 店员": people.CLERK,
-        "social worker 社工": people.SOCIAL_WORKER,
-        "auditor 审计": people.AUDITOR,
-        "administrator 管理员": people.ADMINISTRATOR,
-    }
-    listed = [
-        SignIn(role, people.phone(COMMUNITY_D, place), people.PASSWORD)
-        for role, place in roles.items()
-    ]
-    other = people.phone(COMMUNITY_A, people.VOLUNTEER)
-    return [*listed, SignIn("volunteer of community A A社区志愿者", other, people.PASSWORD)]
-
-
 def load(database: Database, keys: CodeKeys, progress: Progress) -> None:
     """Make communities D and A with 24 months of service days up to today.
 

@@ -9,13 +9,21 @@ from ledger import clock
 from timebank.actors import Actor, Role
 from timebank.codes import CodeKeys
 from timebank.demo.facts import TEAMS, CommunityFacts, member_name
+from timebank.demo.visitors import (
+    ADMINISTRATOR,
+    AUDITOR,
+    CLERK,
+    LEADER,
+    PASSWORD,
+    PIN,
+    SOCIAL_WORKER,
+    VOLUNTEER,
+    phone,
+)
 from timebank.people import cards, documents, members, organisations, pins, sign_ins
 from timebank.people.models import Community, Street
 from timebank.rewards import points, stars
 
-PASSWORD = "shequ-demo-9"  # noqa: S105  # the demo world is public
-PIN = "2468"
-VOLUNTEER, LEADER, CLERK, SOCIAL_WORKER, AUDITOR, ADMINISTRATOR = range(6)
 OFFICES = {
     LEADER: Role.LEADER,
     CLERK: Role.CLERK,
@@ -84,11 +92,6 @@ def found(
 def has_phone(place: int) -> bool:
     """Tell whether the member at a place signs in with a phone; all who hold an office do."""
     return place <= max(LEADERS) or place % WITHOUT_PHONE_EVERY != 0
-
-
-def phone(facts: CommunityFacts, place: int) -> str:
-    """Return the invented phone number of a place: 13900000001 is the first."""
-    return f"{facts.phone_prefix}{place + 1:04d}"
 
 
 def _join(session: Session, keys: CodeKeys, town: Town, place: int) -> None:

@@ -15,7 +15,8 @@ from ledger import clock
 from timebank.actors import Actor
 from timebank.codes import CodeKeys
 from timebank.demo.facts import SERVICE_DAY_RULE, ActivityFacts
-from timebank.demo.people import LEADERS, VOLUNTEER, Town, has_phone
+from timebank.demo.people import LEADERS, Town, has_phone
+from timebank.demo.visitors import VOLUNTEER
 from timebank.service import arrivals, attendance, checkin, occasions, signup
 from timebank.service.attendance import Mark, RowMark
 from timebank.service.checkin import Press

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import click
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -43,7 +42,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (Refusal, WrongSettings, UnfitDatabase) as error:
         raise click.ClickException(str(error)) from error
-    except CommandError as error:
+    except migrations.UnknownTables as error:
         raise click.ClickException(
             f"this version does not know the tables of the book ({_first_line(error)}): "
             "use the newer version that made them."
@@ -69,7 +68,7 @@ def open_book(*, is_current: bool = True) -> Iterator[OpenBook]:
             require_current(database)
         yield OpenBook(settings, database, CodeKeys(settings.secret_key.encode()))
     finally:
-        database.engine.dispose()
+        database.dispose()
 
 
 def require_current(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Commands that start things: serve the pages, load the demo world."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -15,7 +16,7 @@ from timebank.settings import Settings
 from web.cli.book import OpenBook, open_book, require_current
 
 if TYPE_CHECKING:
-    from timebank.demo.load import SignIn
+    from timebank.demo.visitors import SignIn
 
 BLOCKING_THREADS: Final = 4
 """Threads that run views; more would only wait for the one writer of an SQLite book."""
@@ -111,13 +112,17 @@ def _announce(book: OpenBook, *, is_demo: bool) -> None:
 
 def _open_sign_ins(book: OpenBook) -> list["SignIn"]:
     """Return the demo sign-ins whose password is still the demo's."""
-    from timebank.demo.load import sign_ins
+    from timebank.demo.visitors import sign_ins
 
-    with book.database.reading() as session:
+    def is_open(each: "SignIn") -> bool:
+        with book.database.reading() as session:
+            return find_person(session, phone=each.phone, password=each.password) is not None
+
+    listed = sign_ins()
+    # A password takes long to check, by design; side by side they hold the start up less.
+    with ThreadPoolExecutor(max_workers=len(listed)) as pool:
         return [
-            each
-            for each in sign_ins()
-            if find_person(session, phone=each.phone, password=each.password) is not None
+            each for each, still in zip(listed, pool.map(is_open, listed), strict=True) if still
         ]
 
 
