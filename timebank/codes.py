@@ -53,6 +53,7 @@ class Purpose(StrEnum):
     PAY = "pay"
     CERTIFICATE = "certificate"
     DOCUMENT = "document"
+    CARD = "card"
 
 
 @dataclass(frozen=True, slots=True)

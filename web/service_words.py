@@ -71,17 +71,6 @@ ADVICE: Final = {
     Reason.LIST_CONFIRMED: N_("Please tell the leader if this is not right."),
     Reason.NEEDS_LEAD: N_("Your time already runs. Please show yourself to the leader."),
 }
-CARD_AGAIN: Final = N_("Please scan the card again, or find the person by name.")
-BY_HAND: Final = N_("The time can be written in by hand, from the list to confirm.")
-LEADER_ADVICE: Final = {
-    Reason.INVALID: CARD_AGAIN,
-    Reason.BAD_SIGNATURE: CARD_AGAIN,
-    Reason.CODE_EXPIRED: CARD_AGAIN,
-    Reason.REVOKED: N_("Please scan the newer card, or find the person by name."),
-    Reason.CLOSED: BY_HAND,
-    Reason.FULL: BY_HAND,
-}
-"""What the leader's device says instead: nobody there holds a phone to the leader's code."""
 VERDICT_REASONS: Final = {
     Verdict.INVALID: Reason.INVALID,
     Verdict.BAD_SIGNATURE: Reason.BAD_SIGNATURE,
@@ -107,11 +96,6 @@ def answer(given: Answer | Decision) -> str:
 def advice(reason: Reason | None) -> str:
     """Return the next step after a reason; empty when nothing is to be done."""
     return say(ADVICE[reason], {}) if reason else ""
-
-
-def leader_advice(reason: Reason | None) -> str:
-    """Return the next step on the leader's device after a reason."""
-    return say(LEADER_ADVICE[reason], {}) if reason in LEADER_ADVICE else advice(reason)
 
 
 def verdict(value: Verdict) -> Decision:

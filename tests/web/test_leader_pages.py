@@ -63,7 +63,7 @@ def test_the_parts_of_the_board_stand_alone(day: Day) -> None:
 def test_a_tapped_name_is_checked_in(day: Day) -> None:
     board = _scan(day, member_id=str(day.people["charlie"].id), intent="in")
 
-    assert "韦桂芬: 8:58 已签到" in board
+    assert "韦桂芬：8:58 已签到" in board
     assert day.row("charlie").state is AttendanceState.IN
 
 
@@ -83,7 +83,7 @@ def test_typed_digits_of_a_card_are_checked_in(day: Day) -> None:
 def test_an_unknown_card_says_so(day: Day, text: str) -> None:
     board = _scan(day, text=text)
 
-    assert "不是本系统的码 请再扫一次卡，或按名字找。" in board
+    assert "不是本系统的码。请再扫一次卡，或按名字找。" in board
     assert "领队正在显示的码" not in board
 
 
@@ -101,7 +101,7 @@ def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
     assert "韦桂芬" in by_number
     assert "名单上没有找到" in nobody
     assert "<script>" not in nobody.replace("<script src", "")
-    assert "莫建国: 8:58 已现场加入并签到" in joined
+    assert "莫建国：8:58 已现场加入并签到" in joined
 
 
 @pytest.mark.parametrize("digits", ["9" * 9, "9" * 10, "9" * 60])

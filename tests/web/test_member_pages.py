@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,15 +11,19 @@ import zxingcpp
 from flask.testing import FlaskClient
 from PIL import Image
 
+from ledger import clock
 from ledger.database import Database
 from tests.makers import SignIn, make_community, make_member, make_sign_in
 from tests.visitors import send
 from timebank.actors import Role
+from timebank.people import cards
 from timebank.people.models import Community, Member
 from web.qr import qr_png
 
 Door = Callable[[SignIn], FlaskClient]
 NEW = "/desk/members/new"
+DIGITS = re.compile(r"1 \d{4} \d{4} \d")
+QR_CODE = re.compile(r'<svg class="qr-code".*?</svg>', re.DOTALL)
 
 
 @pytest.fixture
@@ -31,6 +36,18 @@ def community(database: Database) -> Community:
 def alice(database: Database, community: Community) -> Member:
     with database.begin() as session:
         return make_member(session, community, "韦桂芬")
+
+
+@pytest.fixture
+def bob(database: Database, community: Community) -> Member:
+    with database.begin() as session:
+        return make_member(session, community, "莫建国")
+
+
+@pytest.fixture
+def second_desk(database: Database, community: Community) -> SignIn:
+    with database.begin() as session:
+        return make_sign_in(session, make_member(session, community, "蒙", Role.SOCIAL_WORKER))
 
 
 @pytest.fixture
@@ -216,13 +233,45 @@ def test_who_has_no_sign_in_has_no_password_to_replace(desk: FlaskClient, alice:
 
 
 def test_a_card_is_shown_once_and_its_digits_scan(desk: FlaskClient, alice: Member) -> None:
-    page = send(desk, _record(alice, "card"), {}, page=_record(alice)).get_data(as_text=True)
+    sent = send(desk, _record(alice, "card"), {}, page=_record(alice))
+    page = desk.get(sent.location).get_data(as_text=True)
 
     assert alice.name in page
     assert alice.volunteer_number in page
     assert re.search(r"1 \d{4} \d{4} \d", page)
     assert page.count('class="qr-code"') == page.count('class="bar-code"') == 1
     assert "第 1 张" in desk.get(_record(alice)).get_data(as_text=True)
+
+
+def test_the_page_of_a_new_card_is_loaded_again_without_another_card(
+    desk: FlaskClient, alice: Member
+) -> None:
+    path = send(desk, _record(alice, "card"), {}, page=_record(alice)).location
+
+    pages = [desk.get(path).get_data(as_text=True) for _ in range(3)]
+
+    digits, bars = ([re.search(what, page) for page in pages] for what in (DIGITS, QR_CODE))
+    assert len({found[0] for found in digits if found}) == 1
+    assert len({found[0] for found in bars if found}) == 1
+    assert all(digits)
+    assert all(bars)
+    assert "第 1 张" in desk.get(_record(alice)).get_data(as_text=True)
+
+
+def test_only_the_browser_that_issued_a_card_shows_it_and_only_while_it_is_in_force(
+    desk: FlaskClient, alice: Member, bob: Member, sign_in: Door, second_desk: SignIn
+) -> None:
+    path = send(desk, _record(alice, "card"), {}, page=_record(alice)).location
+
+    elsewhere = sign_in(second_desk).get(path)
+    of_bob = desk.get(_record(bob, "card"))
+    with clock.at(clock.now() + cards.PRINTING_LASTS_MAX + timedelta(seconds=1)):
+        later = desk.get(path)
+    send(desk, _record(alice, "card/revoke"), {}, page=_record(alice))
+    revoked = desk.get(path)
+
+    assert [page.status_code for page in (elsewhere, of_bob, later, revoked)] == [302] * 4
+    assert "已经不能再显示" in desk.get(_record(alice)).get_data(as_text=True)
 
 
 def test_the_code_of_a_card_is_small_and_strong() -> None:

@@ -4,28 +4,37 @@ Words: a card carries a QR with a *token* (80 random bits, kept only as SHA-256)
 ten *digits*; both only identify, neither
 authorises. Issuing again raises the version and revokes the card before.
 
-Invariants: one card of a member is in force; the token is known at the moment of issue alone, so
-the card is printed then or issued anew.
+Invariants: one card of a member is in force; the book knows no token, so the card is printed at
+the moment of issue or issued anew. For that moment the browser that issued it keeps the token
+sealed (Fernet of the cryptography library under a key derived from the root key, per community),
+so that a page loaded again is the same page.
 """
 
+import base64
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.orm import Session
 
 from ledger import clock
 from ledger.ids import new_id
 from timebank import audit, codes
 from timebank.actors import Actor, Permission
+from timebank.codes import CodeKeys, Purpose
 from timebank.people.errors import CardMissing, CardNotFound, CardRevoked, MemberSuspended
-from timebank.people.members import locked_member, require_right_over
+from timebank.people.members import locked_member, require_right_over, show_member
 from timebank.people.models import Member, MemberCard, MemberStatus
 from timebank.people.organisations import get_community
 
 DIGITS_TRIES_MAX: Final = 100
+PRINTING_LASTS_MAX: Final = timedelta(hours=1)
+"""How long the page for printing can be loaded again."""
+KEY_ID: Final = "A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,43 @@ def issue_card(session: Session, actor: Actor, member_id: UUID) -> IssuedCard:
         version=card.version,
     )
     session.flush()
+    return IssuedCard(card=card, member=member, token=token)
+
+
+def sealed_token(actor: Actor, keys: CodeKeys, issued: IssuedCard) -> str:
+    """Return the token of a new card for the browser that prints it; only we can read it."""
+    now = int(clock.now().timestamp())
+    return _box(keys, actor).encrypt_at_time(issued.token.encode(), now).decode()
+
+
+def card_to_print(
+    session: Session, actor: Actor, keys: CodeKeys, member_id: UUID, *, sealed: str
+) -> IssuedCard | None:
+    """Return a card just issued, for its page loaded again; nothing is issued.
+
+    Args:
+        session: a reading session.
+        actor: needs `manage_members`.
+        keys: the root key.
+        member_id: whose card.
+        sealed: what `sealed_token` returned; anything else is nobody's card.
+
+    Returns:
+        None when the hour of printing is over, or another card is in force by now.
+
+    Raises:
+        MemberNotFound: (`member_not_found`).
+    """
+    actor.require(Permission.MANAGE_MEMBERS)
+    member = show_member(session, actor, member_id)
+    card = latest_card(session, actor, member_id)
+    lasts, now = int(PRINTING_LASTS_MAX.total_seconds()), int(clock.now().timestamp())
+    try:
+        token = _box(keys, actor).decrypt_at_time(sealed, lasts, now).decode()
+    except InvalidToken:
+        return None
+    if card is None or card.revoked_at or card.token_digest != codes.token_digest(token):
+        return None
     return IssuedCard(card=card, member=member, token=token)
 
 
@@ -133,6 +179,11 @@ def member_by_card(session: Session, community_id: UUID, scan: codes.Scan) -> Me
     if member.status is not MemberStatus.ACTIVE:
         raise MemberSuspended(name=member.name)
     return member
+
+
+def _box(keys: CodeKeys, actor: Actor) -> Fernet:
+    key = keys.derive(actor.community_id, Purpose.CARD, KEY_ID)
+    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _is_card(scan: codes.Scan) -> sa.ColumnElement[bool]:

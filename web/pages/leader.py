@@ -14,7 +14,7 @@ from timebank.errors import Invalid, Refusal
 from timebank.service import arrivals, attendance, calendar, checkin, roster, rows, timing
 from timebank.service.attendance import Mark, RowMark
 from timebank.service.checkin import NONCE_LENGTH_MAX, NONCE_LENGTH_MIN, Press
-from timebank.service.decide import Intent, Status
+from timebank.service.decide import Intent
 from timebank.service.errors import NotHere
 from timebank.service.roster import Roster, RosterRow
 from web import service_words
@@ -23,6 +23,7 @@ from web.auth import allow, current_actor, current_standing
 from web.fields import Choice, Identifier, Text
 from web.forms import Form
 from web.i18n import N_, _, duration, said
+from web.leader_words import said_to_leader
 from web.menu import Entry
 from web.qr import qr_svg
 from web.session import begin, keys, reading, settings
@@ -113,10 +114,7 @@ def scan(occasion_id: UUID) -> Answer:
             member_id=form.data["member_id"],
             press=press,
         )
-    name = f"{answer.member_name}: " if answer.member_name else ""
-    advice = service_words.leader_advice(answer.reason) if answer.status is Status.REFUSED else ""
-    kind = service_words.KINDS[answer.status] or "ok"
-    flash(f"{name}{service_words.answer(answer)} {advice}".strip(), kind)
+    flash(said_to_leader(answer), service_words.KINDS[answer.status] or "ok")
     return redirect(url_for("leader.board", occasion_id=occasion_id))
 
 

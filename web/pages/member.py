@@ -9,6 +9,7 @@ from uuid import UUID
 
 import marshmallow as ma
 from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import session as browser
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -29,6 +30,8 @@ blueprint = Blueprint("member", __name__, url_prefix="/desk/members/<uuid:member
 
 MANAGE = Permission.MANAGE_MEMBERS
 DOCUMENT_KINDS = (N_("Identity card"), N_("Passport"), N_("Permit for Hong Kong and Macao"))
+CARD_KEY = "printed_card"
+"""Where this browser keeps the sealed token of the card it issued last."""
 Change = Callable[[Session, dict[str, Any]], object]
 Answer = Response | str | tuple[str, int]
 
@@ -193,10 +196,24 @@ def reset_password(member_id: UUID) -> Answer:
 
 @blueprint.post("/card")
 @allow(MANAGE)
-def issue_card(member_id: UUID) -> str:
-    """Issue a card and show it for printing; it cannot be shown again."""
+def issue_card(member_id: UUID) -> Response:
+    """Issue a card and lead to its page for printing."""
     with begin() as session:
         issued = cards.issue_card(session, current_actor(), member_id)
+    browser[CARD_KEY] = cards.sealed_token(current_actor(), keys(), issued)
+    return redirect(url_for("member.print_card", member_id=member_id))
+
+
+@blueprint.get("/card")
+@allow(MANAGE)
+def print_card(member_id: UUID) -> Answer:
+    """Show the card that this browser has just issued; loading the page again issues nothing."""
+    sealed = str(browser.get(CARD_KEY, ""))
+    with reading() as session:
+        issued = cards.card_to_print(session, current_actor(), keys(), member_id, sealed=sealed)
+    if issued is None:
+        flash(_("This card cannot be shown any more. Issue a new one if it was not printed."), "no")
+        return redirect(url_for("member.show", member_id=member_id))
     text = f"{settings().base_url}/C/{issued.token}".upper()
     digits = issued.card.digits
     return render_template(
