@@ -1,11 +1,14 @@
 """The application as tests start it, with settings that stand still."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
 
 from ledger.database import Database
 from timebank.settings import Settings
+from web import session
 from web.app import create_app
 from web.security import limiter
 
@@ -32,3 +35,14 @@ def application(settings: Settings, database: Database | None = None) -> Flask:
     app.config.update(TESTING=True)
     limiter.reset()
     return app
+
+
+@contextmanager
+def on_book(app: Flask, settings: Settings, database: Database) -> Iterator[None]:
+    """Let an application work on another book, with nobody's tries counted and its options kept."""
+    kept = dict(app.config)
+    session.attach(app, settings, database)
+    limiter.reset()
+    yield
+    app.config.clear()
+    app.config.update(kept)

@@ -160,12 +160,24 @@ def settings(book: Book, tmp_path: Path) -> Settings:
     return settings_for(book.url, tmp_path)
 
 
-@pytest.fixture
-def app(settings: Settings, database: Database) -> "Flask":
-    """The application on the book of this test; shares its connections with `database`."""
-    from tests.applications import application
+@pytest.fixture(scope="session")
+def one_app(sqlite_template: Path) -> "Iterator[Flask]":
+    """The application of this test process: to make one, and to compile its pages, is slow."""
+    from tests.applications import application, settings_for
 
-    return application(settings, database)
+    settings = settings_for(f"sqlite:///{sqlite_template}", sqlite_template.parent)
+    book = Database(settings.database_url)
+    yield application(settings, book)
+    book.dispose()
+
+
+@pytest.fixture
+def app(one_app: "Flask", settings: Settings, database: Database) -> "Iterator[Flask]":
+    """The application on the book of this test; shares its connections with `database`."""
+    from tests.applications import on_book
+
+    with on_book(one_app, settings, database):
+        yield one_app
 
 
 @pytest.fixture

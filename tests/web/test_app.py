@@ -6,7 +6,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from ledger.database import Database
+from tests.applications import application
 from timebank.actors import Permission
+from timebank.settings import Settings
 from web import app as factory
 from web.auth import PUBLIC, access_table
 from web.menu import EXTENSION, HOME_BY_ROLE, HOME_OF_VOLUNTEERS, Place
@@ -34,7 +37,11 @@ def test_every_view_declares_its_access(app: Flask) -> None:
     assert {access for access in table.values() if not isinstance(access, Permission)} == {PUBLIC}
 
 
-def test_a_view_without_a_declaration_stops_the_start(app: Flask) -> None:
+@pytest.mark.databases("sqlite")
+def test_a_view_without_a_declaration_stops_the_start(
+    settings: Settings, database: Database
+) -> None:
+    app = application(settings, database)
     app.add_url_rule("/open", view_func=lambda: "anybody")
 
     with pytest.raises(AssertionError, match="declares neither"):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import brotli
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 from flask.testing import FlaskClient
 
 from ledger.database import Database
@@ -227,10 +226,14 @@ def test_broken_json_is_told_as_such(client: FlaskClient) -> None:
     assert answer.get_json()["code"] == "bad_request"
 
 
-def test_a_fault_of_ours_shows_its_number_and_no_trace(app: Flask) -> None:
+@pytest.mark.databases("sqlite")
+def test_a_fault_of_ours_shows_its_number_and_no_trace(
+    settings: Settings, database: Database
+) -> None:
     def break_down() -> str:
         raise RuntimeError("secret 4711")
 
+    app = application(settings, database)
     app.add_url_rule("/break", view_func=break_down)
     app.config.update(TESTING=False)
 
