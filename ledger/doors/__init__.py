@@ -1,21 +1,33 @@
 """The one door of the book, once per database: nothing else writes a ledger table.
 
-`install` is called by the migration; `for_session` picks the door of a session. Both doors have the
-same four calls.
+`install` is called by the migration; `of` picks the door of a session. Both doors have the same
+calls. The SQL stands in one file per room: posting, accounts, holds, seal, guards.
 """
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger.doors import postgresql, sqlite
 
 _HERE = Path(__file__).parent
+_ROOMS = ("posting", "accounts", "holds", "seal", "guards")
 _END_OF_STATEMENT = "--;"
+_DOORS = {"postgresql": postgresql, "sqlite": sqlite}
+
+
+def of(session: Session) -> ModuleType:
+    """Return the door of a session's database."""
+    return _DOORS[session.get_bind().dialect.name]
 
 
 def script(dialect_name: str) -> str:
     """Return the SQL of a door: `sqlite` or `postgresql`."""
-    return (_HERE / f"{dialect_name}.sql").read_text(encoding="utf-8")
+    rooms = [_HERE / f"{dialect_name}_{room}.sql" for room in _ROOMS]
+    return "\n".join(room.read_text(encoding="utf-8") for room in rooms if room.exists())
 
 
 def sqlite_statements() -> list[str]:

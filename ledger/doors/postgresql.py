@@ -1,25 +1,32 @@
-"""Calls of the PostgreSQL door: one round trip each; `postgresql.sql` does the work."""
+"""Calls of the PostgreSQL door: one round trip each; `postgresql_*.sql` do the work."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from ledger.errors import Refusal, refusal
-from ledger.records import Entry
+from ledger.records import AccountFacts, ActFacts, Block, Entry
 
 _KEY_KNOWN = "key_known"
-_POST = (
+_UNCHANGED = "unchanged"
+POST = (
     "SELECT ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
 )
 _POST_MANY = (
-    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s, %s::text[],"
+    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s::timestamptz[], %s::text[],"
     " %s::bytea[], %s::bytea[],"
     " %s::text[], %s::text[], %s::text[], %s::int[], %s::uuid[], %s::bigint[])"
 )
-_OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s)"
-_SET_OPEN = "SELECT ledger_set_open(%s, %s, %s)"
+_PLACE_HOLD = (
+    "SELECT ledger_place_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
+)
+_RESOLVE_HOLD = (
+    "SELECT ledger_resolve_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[])"
+)
+_OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_ACT = "SELECT ledger_act(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_SEAL = "SELECT ledger_seal(%s, %s, %s::uuid[], %s, %s, %s, %s)"
 
 
 def post(session: Session, community_id: UUID, entry: Entry) -> bool:
@@ -28,32 +35,27 @@ def post(session: Session, community_id: UUID, entry: Entry) -> bool:
     Raises:
         Refusal: any of the kernel's.
     """
+    return is_written(_call(session, POST, post_parameters(community_id, entry)))
+
+
+def post_parameters(community_id: UUID, entry: Entry) -> tuple[Any, ...]:
+    """Return what `POST` is called with."""
     draft = entry.draft
-    answer = _call(
-        session,
-        _POST,
-        (
-            community_id,
-            entry.id,
-            str(draft.kind),
-            draft.occurred_on,
-            entry.recorded_at,
-            entry.reverses_id,
-            draft.idempotency_key,
-            entry.request_hash,
-            entry.content_hash,
-            draft.actor,
-            draft.source,
-            draft.narration,
-            [leg.account_id for leg in draft.legs],
-            [leg.amount_minor for leg in draft.legs],
-        ),
+    return (
+        community_id,
+        entry.id,
+        str(draft.kind),
+        draft.occurred_on,
+        entry.recorded_at,
+        entry.links.reverses_id,
+        *_request(entry),
+        [leg.account_id for leg in draft.legs],
+        [leg.amount_minor for leg in draft.legs],
     )
-    return _is_written(answer)
 
 
 def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Write all entries, recorded at one moment, or none; return False when a key is known.
+    """Write all entries or none; return False when the key of any is known.
 
     Raises:
         Refusal: any of the kernel's.
@@ -68,7 +70,7 @@ def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> boo
             [entry.id for entry in entries],
             [str(draft.kind) for draft in drafts],
             [draft.occurred_on for draft in drafts],
-            entries[0].recorded_at,
+            [entry.recorded_at for entry in entries],
             [draft.idempotency_key for draft in drafts],
             [entry.request_hash for entry in entries],
             [entry.content_hash for entry in entries],
@@ -85,22 +87,91 @@ def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> boo
     return _post_singly(session, community_id, entries)
 
 
-def open_account(session: Session, facts: dict[str, Any], opened_at: datetime) -> UUID:
-    """Open the account, or find the one of that code; return its id.
+def place_hold(session: Session, community_id: UUID, entry: Entry) -> bool:
+    """Set the legs of one entry aside; return False when its key is known.
+
+    Raises:
+        Refusal: any of the kernel's.
+    """
+    draft = entry.draft
+    parameters = (
+        community_id,
+        entry.id,
+        draft.occurred_on,
+        entry.recorded_at,
+        entry.links.expires_at,
+        *_request(entry),
+        [leg.account_id for leg in draft.legs],
+        [leg.amount_minor for leg in draft.legs],
+    )
+    return is_written(_call(session, _PLACE_HOLD, parameters))
+
+
+def resolve_hold(
+    session: Session, community_id: UUID, entry: Entry, posted_minor: list[int]
+) -> bool:
+    """End the hold that the entry names; return False when its key is known.
 
     Args:
         session: a write session.
-        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this
-            order.
-        opened_at: aware moment.
+        community_id: the book.
+        entry: with every pending leg of the hold mirrored, and the legs to post behind them.
+        posted_minor: one amount per leg of the hold, zero for what is not posted.
+
+    Raises:
+        Refusal: any of the kernel's.
     """
-    found: UUID = _call(session, _OPEN_ACCOUNT, (*facts.values(), opened_at))
+    draft = entry.draft
+    parameters = (
+        community_id,
+        entry.id,
+        str(draft.kind),
+        draft.occurred_on,
+        entry.recorded_at,
+        entry.links.resolves_id,
+        *_request(entry),
+        posted_minor,
+    )
+    return is_written(_call(session, _RESOLVE_HOLD, parameters))
+
+
+def open_account(session: Session, facts: AccountFacts, content_hash: bytes) -> UUID:
+    """Open the account, or find the one of that code; return its id."""
+    found: UUID = _call(session, _OPEN_ACCOUNT, (*facts, content_hash))
     return found
 
 
-def set_open(session: Session, community_id: UUID, account_id: UUID, is_open: bool) -> bool:
-    """Close or reopen a bounded account; return whether there is one."""
-    return bool(_call(session, _SET_OPEN, (community_id, account_id, is_open)))
+def act(session: Session, facts: ActFacts, content_hash: bytes) -> bool:
+    """Close or reopen an account or a period; return whether that changed anything.
+
+    Raises:
+        UnknownAccount: no bounded account of this book (`unknown_account`).
+        PeriodUnchanged: not closed further on, or not reopened further back (`period_unchanged`).
+    """
+    answer = _call(session, _ACT, (*facts, content_hash))
+    if answer is not None and answer["code"] != _UNCHANGED:
+        raise refusal(answer["code"], answer["details"])
+    return answer is None
+
+
+def seal(session: Session, block: Block, items: list[tuple[UUID, str, bytes]]) -> None:
+    """Write a block over items of the outbox: id, kind and content hash of each, in order.
+
+    Raises:
+        SealOvertaken: another sealer wrote this block (`seal_overtaken`).
+    """
+    parameters = (
+        block.community_id,
+        block.block_no,
+        [item_id for item_id, _, _ in items],
+        block.merkle_root,
+        block.previous_hash,
+        block.block_hash,
+        block.sealed_at,
+    )
+    answer = _call(session, _SEAL, parameters)
+    if answer is not None:
+        raise refusal(answer["code"], answer["details"])
 
 
 def _post_singly(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
@@ -127,7 +198,24 @@ def _call(session: Session, statement: str, parameters: tuple[Any, ...]) -> Any:
     return session.connection().exec_driver_sql(statement, parameters).scalar_one()
 
 
-def _is_written(answer: dict[str, Any] | None) -> bool:
+def _request(entry: Entry) -> tuple[Any, ...]:
+    draft = entry.draft
+    return (
+        draft.idempotency_key,
+        entry.request_hash,
+        entry.content_hash,
+        draft.actor,
+        draft.source,
+        draft.narration,
+    )
+
+
+def is_written(answer: dict[str, Any] | None) -> bool:
+    """Return whether a door's answer says that it is done; False when the key was known.
+
+    Raises:
+        Refusal: any of the kernel's.
+    """
     if answer is None:
         return True
     if answer["code"] == _KEY_KNOWN:
