@@ -104,5 +104,5 @@ def _act(  # noqa: PLR0913  # the facts of an act, from the four calls above
         *(community_id, ids.new_id(), kind, account_id),
         *(through, reason, actor, clock.now()),
     )
-    is_changed: bool = doors.of(session).act(session, facts, act_hash(facts))
+    is_changed: bool = doors.of(session).act(facts, act_hash(facts))
     return is_changed

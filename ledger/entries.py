@@ -35,7 +35,9 @@ def answer(session: Session, community_id: UUID, entry: Entry, is_written: bool)
     """
     if is_written:
         return posted(entry)
-    return replays.answers(session, community_id, [entry])[entry.draft.idempotency_key]
+    earlier = replays.answers(session, community_id, [entry])[entry.draft.idempotency_key]
+    # It is the same entry when its first sending was written and the answer to it was lost.
+    return earlier._replace(is_replay=earlier.transaction_id != entry.id)
 
 
 def posted(entry: Entry) -> Posted:

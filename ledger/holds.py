@@ -84,7 +84,7 @@ def place(session: Session, community_id: UUID, draft: Draft, *, expires_at: dat
     if expires_at <= recorded_at:
         raise ExpiryInvalid(recorded_at=recorded_at.isoformat())
     entry = entries.make(community_id, draft, recorded_at, Links(expires_at=expires_at))
-    is_written = doors.of(session).place_hold(session, community_id, entry)
+    is_written = doors.of(session).place_hold(community_id, entry)
     return entries.answer(session, community_id, entry, is_written)
 
 
@@ -227,5 +227,5 @@ def _resolve(  # one call for the three ways to end a hold
     )
     check_texts(draft)
     entry = entries.make(community_id, draft, clock.now(), Links(resolves_id=hold_id))
-    is_written = doors.of(session).resolve_hold(session, community_id, entry, amounts)
+    is_written = doors.of(session).resolve_hold(community_id, entry, amounts)
     return entries.answer(session, community_id, entry, is_written)

@@ -70,7 +70,7 @@ def open_account(  # noqa: PLR0913  # the facts of an account, each named at the
         *(community_id, ids.new_id(), code, commodity),
         *(is_bounded, floor_minor, ceiling_minor, clock.now()),
     )
-    account_id = doors.of(session).open_account(session, facts, account_hash(facts))
+    account_id = doors.of(session).open_account(facts, account_hash(facts))
     account, floor_found, ceiling_found = session.execute(
         sa.select(Account, BalanceRow.floor_minor, BalanceRow.ceiling_minor)
         .outerjoin(
@@ -159,7 +159,7 @@ def post_many(session: Session, community_id: UUID, drafts: list[Draft]) -> list
         day = fresh[0].draft.occurred_on
         try:
             is_written = with_room(
-                session, community_id, day, lambda: door.post_many(session, community_id, fresh)
+                session, community_id, day, lambda: door.post_many(community_id, fresh)
             )
         except Refusal as refused:
             refused.details["index"] = drafts.index(fresh[refused.details["index"]].draft)
@@ -232,7 +232,7 @@ def _post(session: Session, community_id: UUID, draft: Draft, links: Links) -> P
     entry = entries.make(community_id, draft, clock.now(), links)
     door = doors.of(session)
     is_written = with_room(
-        session, community_id, draft.occurred_on, lambda: door.post(session, community_id, entry)
+        session, community_id, draft.occurred_on, lambda: door.post(community_id, entry)
     )
     return entries.answer(session, community_id, entry, is_written)
 

@@ -82,7 +82,7 @@ def seal(session: Session, community_id: UUID) -> int:
         sealed_at=clock.now(),
     )
     block = unhashed._replace(block_hash=block_hash(unhashed))
-    doors.of(session).seal(session, block, items)
+    doors.of(session).seal(block, items)
     return len(items)
 
 

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from ledger.errors import (
     AccountClosed,
     AlreadyReversed,
@@ -110,157 +108,149 @@ class _Move(NamedTuple):
     pending_out: int
 
 
-def post(session: Session, community_id: UUID, entry: Entry) -> bool:
-    """Write one entry; return False when its key is known.
+class Door:
+    """The door of one connection, which holds the write lock."""
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    try:
-        return post_many(session, community_id, [entry])
-    except Refusal as refused:
-        refused.details.pop("index", None)
-        raise
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        """Stand on a connection."""
+        self._driver = driver
 
+    def post(self, community_id: UUID, entry: Entry) -> bool:
+        """Write one entry; return False when its key is known.
 
-def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Write all entries or none; return False when the key of any is known.
-
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    cursor, book = _cursor(session), community_id.hex
-    closed_through_on = _closed_through(cursor, book)
-    for entry in entries:
-        if cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
-            return False
-        reverses_id = entry.links.reverses_id
-        if reverses_id and cursor.execute(_REVERSAL, (book, reverses_id.hex)).fetchone():
-            raise AlreadyReversed(transaction_id=str(reverses_id))
-    standing = _standing(
-        cursor, book, {leg.account_id for entry in entries for leg in entry.draft.legs}
-    )
-    for index, entry in enumerate(entries):
+        Raises:
+            Refusal: any of the kernel's.
+        """
         try:
-            _check_day(entry.draft, closed_through_on)
-            _check_sums(entry.draft, standing)
-            _move(entry.draft, standing)
+            return self.post_many(community_id, [entry])
         except Refusal as refused:
-            refused.details["index"] = index
+            refused.details.pop("index", None)
             raise
-    for entry in entries:
-        _write(cursor, book, entry)
-    return True
 
+    def post_many(self, community_id: UUID, entries: list[Entry]) -> bool:
+        """Write all entries or none; return False when the key of any is known.
 
-def place_hold(session: Session, community_id: UUID, entry: Entry) -> bool:
-    """Set the legs of one entry aside; return False when its key is known.
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        cursor, book = self._driver.cursor(), community_id.hex
+        closed_through_on = _closed_through(cursor, book)
+        for entry in entries:
+            if cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+                return False
+            reverses_id = entry.links.reverses_id
+            if reverses_id and cursor.execute(_REVERSAL, (book, reverses_id.hex)).fetchone():
+                raise AlreadyReversed(transaction_id=str(reverses_id))
+        standing = _standing(
+            cursor, book, {leg.account_id for entry in entries for leg in entry.draft.legs}
+        )
+        for index, entry in enumerate(entries):
+            try:
+                _check_day(entry.draft, closed_through_on)
+                _check_sums(entry.draft, standing)
+                _move(entry.draft, standing)
+            except Refusal as refused:
+                refused.details["index"] = index
+                raise
+        for entry in entries:
+            _write(cursor, book, entry)
+        return True
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    return post(session, community_id, entry)
+    def place_hold(self, community_id: UUID, entry: Entry) -> bool:
+        """Set the legs of one entry aside; return False when its key is known.
 
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        return self.post(community_id, entry)
 
-def resolve_hold(
-    session: Session, community_id: UUID, entry: Entry, posted_minor: list[int]
-) -> bool:
-    """End the hold that the entry names; return False when its key is known.
+    def resolve_hold(self, community_id: UUID, entry: Entry, posted_minor: list[int]) -> bool:
+        """End the hold that the entry names; return False when its key is known.
 
-    Args:
-        session: a write session.
-        community_id: the book.
-        entry: with every pending leg of the hold mirrored, and the legs to post behind them.
-        posted_minor: one amount per leg of the hold, zero for what is not posted.
+        Args:
+            community_id: the book.
+            entry: with every pending leg of the hold mirrored, and the legs to post behind them.
+            posted_minor: one amount per leg of the hold, zero for what is not posted.
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    cursor, book = _cursor(session), community_id.hex
-    if not cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
-        _check_hold(cursor, book, entry)
-        for leg, amount_minor in zip(entry.draft.legs, posted_minor, strict=False):
-            held_minor = -leg.amount_minor
-            if not min(held_minor, 0) <= amount_minor <= max(held_minor, 0):
-                raise MoreThanHeld(held_minor=held_minor, amount_minor=amount_minor)
-    return post(session, community_id, entry)
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        cursor, book = self._driver.cursor(), community_id.hex
+        if not cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+            _check_hold(cursor, book, entry)
+            for leg, amount_minor in zip(entry.draft.legs, posted_minor, strict=False):
+                held_minor = -leg.amount_minor
+                if not min(held_minor, 0) <= amount_minor <= max(held_minor, 0):
+                    raise MoreThanHeld(held_minor=held_minor, amount_minor=amount_minor)
+        return self.post(community_id, entry)
 
+    def open_account(self, facts: AccountFacts, content_hash: bytes) -> UUID:
+        """Open the account, or find the one of that code; return its id."""
+        cursor, book, account = self._driver.cursor(), facts.community_id.hex, facts.id.hex
+        found = cursor.execute(_ACCOUNT_OF_CODE, (book, facts.code)).fetchone()
+        if found:
+            return UUID(found[0])
+        moment = facts.opened_at.isoformat(timespec="microseconds")
+        is_bounded = int(facts.is_bounded)
+        cursor.execute(
+            _ACCOUNT,
+            (book, account, facts.code, facts.commodity, is_bounded, moment, content_hash),
+        )
+        if is_bounded:
+            cursor.execute(_BALANCE, (book, account, facts.floor_minor, facts.ceiling_minor))
+        return facts.id
 
-def open_account(session: Session, facts: AccountFacts, content_hash: bytes) -> UUID:
-    """Open the account, or find the one of that code; return its id."""
-    cursor, book, account = _cursor(session), facts.community_id.hex, facts.id.hex
-    found = cursor.execute(_ACCOUNT_OF_CODE, (book, facts.code)).fetchone()
-    if found:
-        return UUID(found[0])
-    moment = facts.opened_at.isoformat(timespec="microseconds")
-    is_bounded = int(facts.is_bounded)
-    cursor.execute(
-        _ACCOUNT,
-        (book, account, facts.code, facts.commodity, is_bounded, moment, content_hash),
-    )
-    if is_bounded:
-        cursor.execute(_BALANCE, (book, account, facts.floor_minor, facts.ceiling_minor))
-    return facts.id
+    def act(self, facts: ActFacts, content_hash: bytes) -> bool:
+        """Close or reopen an account or a period; return whether that changed anything.
 
+        Raises:
+            UnknownAccount: no bounded account of this book (`unknown_account`).
+            PeriodUnchanged: it does not change how far they are closed (`period_unchanged`).
+        """
+        cursor, book = self._driver.cursor(), facts.community_id.hex
+        if facts.account_id is not None:
+            row = cursor.execute(_IS_OPEN, (book, facts.account_id.hex)).fetchone()
+            if row is None:
+                raise UnknownAccount(account_id=str(facts.account_id))
+            if row[0] == (facts.kind == ActKind.ACCOUNT_REOPENED):
+                return False
+        else:
+            before = _closed_through(cursor, book)
+            after = facts.closed_through_on.isoformat() if facts.closed_through_on else ""
+            is_later = after > before if facts.kind == ActKind.PERIOD_CLOSED else after < before
+            if not is_later:
+                raise PeriodUnchanged(closed_through_on=before or None)
+        parameters = (
+            book,
+            facts.id.hex,
+            book,
+            str(facts.kind),
+            facts.account_id.hex if facts.account_id else None,
+            facts.closed_through_on.isoformat() if facts.closed_through_on else None,
+            facts.reason,
+            facts.actor,
+            facts.recorded_at.isoformat(timespec="microseconds"),
+            content_hash,
+        )
+        cursor.execute(_ACT, parameters)
+        return True
 
-def act(session: Session, facts: ActFacts, content_hash: bytes) -> bool:
-    """Close or reopen an account or a period; return whether that changed anything.
+    def seal(self, block: Block, items: list[tuple[UUID, str, bytes]]) -> None:
+        """Write a block over items of the outbox: id, kind and content hash of each, in order.
 
-    Raises:
-        UnknownAccount: no bounded account of this book (`unknown_account`).
-        PeriodUnchanged: not closed further on, or not reopened further back (`period_unchanged`).
-    """
-    cursor, book = _cursor(session), facts.community_id.hex
-    if facts.account_id is not None:
-        row = cursor.execute(_IS_OPEN, (book, facts.account_id.hex)).fetchone()
-        if row is None:
-            raise UnknownAccount(account_id=str(facts.account_id))
-        if row[0] == (facts.kind == ActKind.ACCOUNT_REOPENED):
-            return False
-    else:
-        before = _closed_through(cursor, book)
-        after = facts.closed_through_on.isoformat() if facts.closed_through_on else ""
-        is_later = after > before if facts.kind == ActKind.PERIOD_CLOSED else after < before
-        if not is_later:
-            raise PeriodUnchanged(closed_through_on=before or None)
-    parameters = (
-        book,
-        facts.id.hex,
-        book,
-        str(facts.kind),
-        facts.account_id.hex if facts.account_id else None,
-        facts.closed_through_on.isoformat() if facts.closed_through_on else None,
-        facts.reason,
-        facts.actor,
-        facts.recorded_at.isoformat(timespec="microseconds"),
-        content_hash,
-    )
-    cursor.execute(_ACT, parameters)
-    return True
-
-
-def seal(session: Session, block: Block, items: list[tuple[UUID, str, bytes]]) -> None:
-    """Write a block over items of the outbox: id, kind and content hash of each, in order.
-
-    Raises:
-        SealOvertaken: another sealer wrote this block (`seal_overtaken`).
-    """
-    cursor, book = _cursor(session), block.community_id.hex
-    if cursor.execute(_LAST_BLOCK, (book,)).fetchone()[0] != block.block_no - 1:
-        raise SealOvertaken(block_no=block.block_no)
-    sealed_at = block.sealed_at.isoformat(timespec="microseconds")
-    cursor.execute(_BLOCK, (book, *block[1:7], sealed_at))
-    rows = [
-        (book, sequence, item_id.hex, kind, content_hash, block.block_no)
-        for sequence, (item_id, kind, content_hash) in enumerate(items, block.first_sequence)
-    ]
-    cursor.executemany(_ITEM, rows)
-
-
-def _cursor(session: Session) -> sqlite3.Cursor:
-    driver = session.connection().connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection), "the SQLite door stands on the sqlite3 driver"
-    return driver.cursor()
+        Raises:
+            SealOvertaken: another sealer wrote this block (`seal_overtaken`).
+        """
+        cursor, book = self._driver.cursor(), block.community_id.hex
+        if cursor.execute(_LAST_BLOCK, (book,)).fetchone()[0] != block.block_no - 1:
+            raise SealOvertaken(block_no=block.block_no)
+        sealed_at = block.sealed_at.isoformat(timespec="microseconds")
+        cursor.execute(_BLOCK, (book, *block[1:7], sealed_at))
+        rows = [
+            (book, sequence, item_id.hex, kind, content_hash, block.block_no)
+            for sequence, (item_id, kind, content_hash) in enumerate(items, block.first_sequence)
+        ]
+        cursor.executemany(_ITEM, rows)
 
 
 def _standing(

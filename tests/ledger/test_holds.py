@@ -1,5 +1,6 @@
 """Holds: what is set aside, and the one way that each of them ends."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -165,7 +166,11 @@ def test_a_void_gives_everything_back(rich: World) -> None:
 @pytest.mark.parametrize("first", ["post", "void", "expire"])
 def test_a_hold_ends_once(rich: World, first: str, second: str) -> None:
     late = NOON + AN_HOUR
-    ways = {"post": _post, "void": _void, "expire": lambda w, h: _expire(w, h, late)}
+    ways: dict[str, Callable[[World, Posted], Posted]] = {
+        "post": _post,
+        "void": _void,
+        "expire": lambda world, hold: _expire(world, hold, late),
+    }
     hold = _place(rich, 20)
     ways[first](rich, hold)
 
