@@ -31,9 +31,9 @@ FLOOR = -(10**15)
 # The owner of a server of our own is its superuser and may fill tables behind the door.
 _ACCOUNTS = f"""
 SET session_replication_role = replica;
-INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at)
+INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at, content_hash)
 SELECT '{BOOK}', lpad(to_hex(n), 32, '0')::uuid, 'Accounts:' || n, 'POINT',
-       n <> {ISSUANCE.int}, now()
+       n <> {ISSUANCE.int}, now(), sha256(int8send(n))
   FROM generate_series(1, {HOT.int}) AS n;
 INSERT INTO ledger_balance
        (community_id, account_id, posted_in, posted_out, pending_in, pending_out,

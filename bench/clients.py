@@ -1,4 +1,4 @@
-"""Clients that post through our public Python call, each a process with its own connection."""
+"""Clients that post through `standalone.post`, each a process with its own connection."""
 
 import multiprocessing
 import random
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from bench.books import ACCOUNT_COUNT, BOOK
-from ledger import ids, journal
+from ledger import ids, standalone
 from ledger.database import Database
 from ledger.journal import Draft, Leg
 
@@ -69,5 +69,4 @@ def _post(database: Database, chance: random.Random, source_id: UUID | None) -> 
     key = ids.new_id().hex
     legs = (Leg(source, -1), Leg(target, 1))
     draft = Draft("transfer", legs, DAY, key, "system:bench", "bench:1", "")
-    with database.begin() as session:
-        journal.post(session, BOOK, draft)
+    standalone.post(database, BOOK, draft)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from bench.books import BOOK
 from bench.measure import Candidate, compare, publish, take_turns
-from ledger import clock, ids, journal
+from ledger import clock, ids, journal, standalone
 from ledger.database import Database
 from ledger.journal import Draft, Leg
 from ledger.verification import verify
@@ -78,8 +78,7 @@ def _post(database: Database, accounts: list[UUID]) -> Candidate:
         source, target = chance.sample(accounts, 2)
         legs = (Leg(source, -1), Leg(target, 1))
         draft = Draft("transfer", legs, DAY, ids.new_id().hex, "system:bench", "bench:1", "")
-        with database.begin() as session:
-            journal.post(session, BOOK, draft)
+        standalone.post(database, BOOK, draft)
 
     return lambda: _rate(once)
 
@@ -87,7 +86,7 @@ def _post(database: Database, accounts: list[UUID]) -> Candidate:
 def _bare(connection: sqlite3.Connection, accounts: list[UUID]) -> Candidate:
     chance = random.Random(1)
     book = BOOK.hex
-    header = f"INSERT INTO ledger_transaction VALUES ({', '.join('?' * 14)})"
+    header = f"INSERT INTO ledger_transaction VALUES ({', '.join('?' * 15)})"
     leg = "INSERT INTO ledger_posting VALUES (?, ?, ?, 2, ?, ?, 0)"
     move = (
         "UPDATE ledger_balance SET posted_in = posted_in + ?, posted_out = posted_out + ?"
@@ -97,11 +96,13 @@ def _bare(connection: sqlite3.Connection, accounts: list[UUID]) -> Candidate:
     def once() -> None:
         source, target = (account.hex for account in chance.sample(accounts, 2))
         id_ = ids.new_id().hex
-        row = (book, id_, "transfer", 2, DAY.isoformat(), clock.now().isoformat(), None, None)
+        row = (book, id_, "transfer", 2, DAY.isoformat(), clock.now().isoformat())
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(leg, (book, id_, 0, source, -1))
         connection.execute(leg, (book, id_, 1, target, 1))
-        connection.execute(header, (*row, id_, _HASH, _HASH, "system:bench", "bench:1", ""))
+        connection.execute(
+            header, (*row, None, None, None, id_, _HASH, _HASH, "system:bench", "bench:1", "")
+        )
         connection.execute(move, (0, 1, book, source))
         connection.execute(move, (1, 0, book, target))
         connection.execute("INSERT INTO ledger_outbox VALUES (?, ?)", (book, id_))

@@ -42,22 +42,29 @@ def check_draft(draft: Draft) -> None:
     """Refuse a draft that is wrong in itself, whatever the book holds.
 
     Raises:
-        TooFewLegs: fewer than two (`too_few_legs`).
-        TooManyLegs: more than a thousand (`too_many_legs`).
-        AmountOutOfRange: not an integer, zero, or beyond 10^15 (`amount_out_of_range`).
         KindReserved: a reversal or a hold (`kind_reserved`).
-        NarrationTooLong: more than 500 characters (`narration_too_long`).
-        TextOutOfRange: another text is missing or too long (`text_out_of_range`).
+        Invalid: as `check_legs` and `check_texts`.
     """
-    if len(draft.legs) < LEG_COUNT_MIN:
-        raise TooFewLegs(count=len(draft.legs), count_min=LEG_COUNT_MIN)
-    if len(draft.legs) > LEG_COUNT_MAX:
-        raise TooManyLegs(count=len(draft.legs), count_max=LEG_COUNT_MAX)
-    for _, amount_minor in draft.legs:
-        _check_amount(amount_minor)
+    check_legs(draft, LEG_COUNT_MAX)
     if draft.kind in _RESERVED:
         raise KindReserved(kind=str(draft.kind))
     check_texts(draft)
+
+
+def check_legs(draft: Draft, count_max: int) -> None:
+    """Refuse legs that no transaction can have.
+
+    Raises:
+        TooFewLegs: fewer than two (`too_few_legs`).
+        TooManyLegs: more than `count_max` (`too_many_legs`).
+        AmountOutOfRange: not an integer, zero, or beyond 10^15 (`amount_out_of_range`).
+    """
+    if len(draft.legs) < LEG_COUNT_MIN:
+        raise TooFewLegs(count=len(draft.legs), count_min=LEG_COUNT_MIN)
+    if len(draft.legs) > count_max:
+        raise TooManyLegs(count=len(draft.legs), count_max=count_max)
+    for leg in draft.legs:
+        _check_amount(leg.amount_minor)
 
 
 def check_texts(draft: Draft) -> None:
@@ -71,20 +78,20 @@ def check_texts(draft: Draft) -> None:
     _check_text("idempotency_key", draft.idempotency_key, IDEMPOTENCY_KEY_LENGTH_MAX)
     _check_text("actor", draft.actor, REFERENCE_LENGTH_MAX)
     _check_text("source", draft.source, REFERENCE_LENGTH_MAX)
-    if len(draft.narration) > NARRATION_LENGTH_MAX:
-        raise NarrationTooLong(length=len(draft.narration), length_max=NARRATION_LENGTH_MAX)
-    if not _is_storable(draft.narration):
-        raise TextOutOfRange(field="narration", length_max=NARRATION_LENGTH_MAX)
+    _check_narration("narration", draft.narration)
 
 
 def check_reason(reason: str) -> None:
-    """Refuse a reversal without a reason.
+    """Refuse a reversal or an act without a reason.
 
     Raises:
         ReasonRequired: nothing but space (`reason_required`).
+        NarrationTooLong: more than 500 characters (`narration_too_long`).
+        TextOutOfRange: not storable (`text_out_of_range`).
     """
     if not reason.strip():
         raise ReasonRequired
+    _check_narration("reason", reason)
 
 
 def check_account(
@@ -111,11 +118,27 @@ def check_account(
         raise BoundsInvalid(account=code)
 
 
+def check_actor(actor: str) -> None:
+    """Refuse an act by nobody.
+
+    Raises:
+        TextOutOfRange: missing, too long or not storable (`text_out_of_range`).
+    """
+    _check_text("actor", actor, REFERENCE_LENGTH_MAX)
+
+
 def _check_amount(amount_minor: Any) -> None:
     # `type(...) is int` and not isinstance: True is an int too, and 1.0 would be rounded in
     # silence.
     if type(amount_minor) is not int or not 1 <= abs(amount_minor) <= AMOUNT_MINOR_MAX:
         raise AmountOutOfRange(amount=str(amount_minor), amount_max=AMOUNT_MINOR_MAX)
+
+
+def _check_narration(field: str, text: str) -> None:
+    if len(text) > NARRATION_LENGTH_MAX:
+        raise NarrationTooLong(length=len(text), length_max=NARRATION_LENGTH_MAX)
+    if not _is_storable(text):
+        raise TextOutOfRange(field=field, length_max=NARRATION_LENGTH_MAX)
 
 
 def _check_text(field: str, text: str, length_max: int) -> None:

@@ -116,6 +116,22 @@ class AccountClosed(Refused):
     message = N_("Account %(account)s is closed.")
 
 
+class PeriodClosed(Refused):
+    """The books are closed through a day; nothing is dated on it or before it any more."""
+
+    code = "period_closed"
+    message = N_(
+        "The books are closed through %(closed_through_on)s: %(occurred_on)s is too early."
+    )
+
+
+class PeriodUnchanged(Refused):
+    """A period is closed further on, and reopened further back."""
+
+    code = "period_unchanged"
+    message = N_("The books are closed through %(closed_through_on)s already.")
+
+
 class AccountDiffers(Refused):
     """The account exists, and one of its facts is not the one asked for."""
 
@@ -142,6 +158,48 @@ class IsReversal(Refused):
 
     code = "is_reversal"
     message = N_("Transaction %(transaction_id)s is itself a reversal.")
+
+
+class HoldResolved(Refused):
+    """A hold is posted, voided or expired once."""
+
+    code = "hold_resolved"
+    message = N_("Hold %(transaction_id)s is already resolved.")
+
+
+class HoldExpired(Refused):
+    """From its last moment on a hold can only expire."""
+
+    code = "hold_expired"
+    message = N_("Hold %(transaction_id)s expired at %(expires_at)s.")
+
+
+class HoldNotExpired(Refused):
+    """Before its last moment a hold does not expire; it can be voided."""
+
+    code = "hold_not_expired"
+    message = N_("Hold %(transaction_id)s runs until %(expires_at)s.")
+
+
+class MoreThanHeld(Refused):
+    """A leg of a hold is posted in its own direction, up to what was held."""
+
+    code = "more_than_held"
+    message = N_("%(held_minor)s is held, %(amount_minor)s was asked for.")
+
+
+class IsHold(Refused):
+    """A hold and what resolves it are not reversed; an open hold is voided."""
+
+    code = "is_hold"
+    message = N_("Transaction %(transaction_id)s is a hold or ends one; it cannot be reversed.")
+
+
+class SealOvertaken(Refused):
+    """Another sealer wrote this block first."""
+
+    code = "seal_overtaken"
+    message = N_("Block %(block_no)s is already sealed.")
 
 
 class Unbalanced(Invalid):
@@ -194,10 +252,17 @@ class KindReserved(Invalid):
 
 
 class ReasonRequired(Invalid):
-    """A reversal says why."""
+    """A reversal, a closing and a reopening say why."""
 
     code = "reason_required"
-    message = N_("A reversal needs a reason.")
+    message = N_("A correction or closing needs a reason.")
+
+
+class ExpiryInvalid(Invalid):
+    """A hold ends after it begins."""
+
+    code = "expiry_invalid"
+    message = N_("A hold must expire after %(recorded_at)s.")
 
 
 class BoundsInvalid(Invalid):
@@ -222,6 +287,14 @@ _BY_CODE: dict[str, type[Refusal]] = {
         AccountClosed,
         AlreadyReversed,
         IsReversal,
+        IsHold,
         Unbalanced,
+        PeriodClosed,
+        PeriodUnchanged,
+        HoldResolved,
+        HoldExpired,
+        HoldNotExpired,
+        MoreThanHeld,
+        SealOvertaken,
     )
 }

@@ -1,4 +1,4 @@
-"""The journal: open an account, post a transaction, reverse one.
+"""The journal: open an account, post transactions, reverse one, try one out.
 
 Words: see `ledger.records`. Every call takes the caller's write session and leaves the commit to
 it; after a refusal nothing of the attempt stays, and the session can be used on.
@@ -8,27 +8,33 @@ Invariants (checked here before the write, again by the database, and once more 
 account never passes its bounds; a key has one effect; what is posted stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
-from types import ModuleType
+from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger import clock, ids, replays
+from ledger import clock, doors, entries, ids, replays
 from ledger.checks import check_account, check_draft, check_reason, check_texts
-from ledger.doors import postgresql, sqlite
-from ledger.errors import AccountDiffers, IsReversal, Refusal, UnknownAccount, UnknownTransaction
-from ledger.hashing import content_hash, request_hash
-from ledger.records import Draft, Entry, Leg, Posted
+from ledger.errors import (
+    AccountDiffers,
+    BalanceTooHigh,
+    BalanceTooLow,
+    IsHold,
+    IsReversal,
+    Refusal,
+    UnknownTransaction,
+)
+from ledger.hashing import account_hash
+from ledger.holds import expire_due
+from ledger.records import AccountFacts, Draft, Entry, Leg, Links, Posted
 from ledger.schema import Account, BalanceRow, Posting, Transaction, TransactionKind
 
-__all__ = ["Draft", "Leg", "Posted", "open_account", "post", "post_many", "reverse", "set_open"]
+__all__ = ["Draft", "Leg", "Posted", "dry_run", "open_account", "post", "post_many", "reverse"]
 
 POST_MANY_COUNT_MAX = 5_000
-_DOORS = {"postgresql": postgresql, "sqlite": sqlite}
 
 
 def open_account(  # noqa: PLR0913  # the facts of an account, each named at the call
@@ -60,16 +66,11 @@ def open_account(  # noqa: PLR0913  # the facts of an account, each named at the
     if is_bounded is None:
         is_bounded = floor_minor is not None or ceiling_minor is not None
     check_account(code, commodity, is_bounded, (floor_minor, ceiling_minor))
-    facts = {
-        "community_id": community_id,
-        "id": ids.new_id(),
-        "code": code,
-        "commodity": commodity,
-        "is_bounded": is_bounded,
-        "floor_minor": floor_minor,
-        "ceiling_minor": ceiling_minor,
-    }
-    account_id = _door(session).open_account(session, facts, clock.now())
+    facts = AccountFacts(
+        *(community_id, ids.new_id(), code, commodity),
+        *(is_bounded, floor_minor, ceiling_minor, clock.now()),
+    )
+    account_id = doors.of(session).open_account(facts, account_hash(facts))
     account, floor_found, ceiling_found = session.execute(
         sa.select(Account, BalanceRow.floor_minor, BalanceRow.ceiling_minor)
         .outerjoin(
@@ -87,19 +88,9 @@ def open_account(  # noqa: PLR0913  # the facts of an account, each named at the
         "ceiling_minor": ceiling_found,
     }
     for field, value in found.items():
-        if facts[field] != value:
+        if getattr(facts, field) != value:
             raise AccountDiffers(account=code, field=field)
     return account
-
-
-def set_open(session: Session, community_id: UUID, account_id: UUID, *, is_open: bool) -> None:
-    """Close a bounded account to all postings, or open it again.
-
-    Raises:
-        UnknownAccount: no bounded account of this book (`unknown_account`).
-    """
-    if not _door(session).set_open(session, community_id, account_id, is_open):
-        raise UnknownAccount(account_id=str(account_id))
 
 
 def post(session: Session, community_id: UUID, draft: Draft) -> Posted:
@@ -114,12 +105,30 @@ def post(session: Session, community_id: UUID, draft: Draft) -> Posted:
         BalanceTooLow: it would fall below its floor (`balance_too_low`).
         BalanceTooHigh: it would rise above its ceiling (`balance_too_high`).
         AccountClosed: a bounded account is closed (`account_closed`).
+        PeriodClosed: the books are closed on that day (`period_closed`).
         KeyReused: the key stands for another draft (`key_reused`).
         Invalid: the draft itself is wrong (`too_few_legs`, `too_many_legs`, `amount_out_of_range`,
             `narration_too_long`, `text_out_of_range`, `kind_reserved`).
     """
     check_draft(draft)
-    return _post(session, community_id, draft, None)
+    return _post(session, community_id, draft, entries.NO_LINKS)
+
+
+def dry_run(session: Session, community_id: UUID, draft: Draft) -> Posted:
+    """Answer what `post` would at this moment, and leave nothing behind.
+
+    Args:
+        session: a write session; what it has written before counts.
+        community_id: the book.
+        draft: as for `post`.
+
+    Raises:
+        Refusal: as `post`.
+    """
+    with session.begin_nested() as attempt:
+        answer = post(session, community_id, draft)
+        attempt.rollback()
+    return answer
 
 
 def post_many(session: Session, community_id: UUID, drafts: list[Draft]) -> list[Posted]:
@@ -135,23 +144,28 @@ def post_many(session: Session, community_id: UUID, drafts: list[Draft]) -> list
     """
     assert len(drafts) <= POST_MANY_COUNT_MAX, "a longer list is a bulk import"
     recorded_at = clock.now()
-    entries: dict[str, Entry] = {}
+    wanted: dict[str, Entry] = {}
     for index, draft in enumerate(drafts):
         with _naming(index):
             check_draft(draft)
-            twin = entries.setdefault(
-                draft.idempotency_key, _entry(community_id, draft, None, recorded_at)
-            )
-            replays.check_same(twin.draft, draft)
+            twin = wanted.get(draft.idempotency_key)
+            if twin is None:
+                wanted[draft.idempotency_key] = entries.make(community_id, draft, recorded_at)
+            else:
+                replays.check_same(twin.draft, draft)
     answers: dict[str, Posted] = {}
-    while fresh := [entry for key, entry in entries.items() if key not in answers]:
+    door = doors.of(session)
+    while fresh := [entry for key, entry in wanted.items() if key not in answers]:
+        day = fresh[0].draft.occurred_on
         try:
-            is_written = _door(session).post_many(session, community_id, fresh)
+            is_written = with_room(
+                session, community_id, day, lambda: door.post_many(community_id, fresh)
+            )
         except Refusal as refused:
             refused.details["index"] = drafts.index(fresh[refused.details["index"]].draft)
             raise
         if is_written:
-            answers |= {entry.draft.idempotency_key: _posted(entry) for entry in fresh}
+            answers |= {entry.draft.idempotency_key: entries.posted(entry) for entry in fresh}
         else:
             answers |= replays.answers(session, community_id, fresh)
     return _in_order(drafts, answers)
@@ -168,7 +182,7 @@ def reverse(  # noqa: PLR0913  # a reversal is a transaction of its own: who, wh
     occurred_on: date,
     source: str,
 ) -> Posted:
-    """Post the mirror of a transaction: every leg with the opposite sign, in the same order.
+    """Post the mirror of a transaction: every posted leg with the opposite sign, in the same order.
 
     Args:
         session: a write session.
@@ -183,6 +197,7 @@ def reverse(  # noqa: PLR0913  # a reversal is a transaction of its own: who, wh
     Raises:
         UnknownTransaction: not in this book (`unknown_transaction`).
         IsReversal: a reversal is not reversed again (`is_reversal`).
+        IsHold: a hold, or one that was voided or expired, moved nothing (`is_hold`).
         AlreadyReversed: by another key (`already_reversed`).
         ReasonRequired: the reason is blank (`reason_required`).
         BalanceTooLow: what was given is no longer there; the account is named (`balance_too_low`).
@@ -196,35 +211,53 @@ def reverse(  # noqa: PLR0913  # a reversal is a transaction of its own: who, wh
         raise IsReversal(transaction_id=str(transaction_id))
     legs = session.execute(
         sa.select(Posting.account_id, -Posting.amount_minor)
-        .where(Posting.community_id == community_id, Posting.transaction_id == transaction_id)
+        .where(
+            Posting.community_id == community_id,
+            Posting.transaction_id == transaction_id,
+            sa.not_(Posting.is_pending),
+        )
         .order_by(Posting.leg_no)
     )
     mirror = tuple(Leg(account_id, amount_minor) for account_id, amount_minor in legs)
+    if not mirror:
+        raise IsHold(transaction_id=str(transaction_id))
     draft = Draft(
         TransactionKind.REVERSAL, mirror, occurred_on, idempotency_key, actor, source, reason
     )
     check_texts(draft)
-    return _post(session, community_id, draft, transaction_id)
+    return _post(session, community_id, draft, Links(reverses_id=transaction_id))
 
 
-def _post(session: Session, community_id: UUID, draft: Draft, reverses_id: UUID | None) -> Posted:
-    entry = _entry(community_id, draft, reverses_id, clock.now())
-    if _door(session).post(session, community_id, entry):
-        return _posted(entry)
-    return replays.answers(session, community_id, [entry])[draft.idempotency_key]
+def _post(session: Session, community_id: UUID, draft: Draft, links: Links) -> Posted:
+    entry = entries.make(community_id, draft, clock.now(), links)
+    door = doors.of(session)
+    is_written = with_room(
+        session, community_id, draft.occurred_on, lambda: door.post(community_id, entry)
+    )
+    return entries.answer(session, community_id, entry, is_written)
 
 
-def _entry(
-    community_id: UUID, draft: Draft, reverses_id: UUID | None, recorded_at: datetime
-) -> Entry:
-    transaction_id = ids.new_id()
-    request = request_hash(draft, reverses_id)
-    content = content_hash(community_id, transaction_id, recorded_at, request)
-    return Entry(transaction_id, draft, recorded_at, reverses_id, request, content)
+def with_room(
+    session: Session, community_id: UUID, occurred_on: date, write: Callable[[], bool]
+) -> bool:
+    """Write; where a bound refuses, expire what is overdue on that account and write again.
 
+    Args:
+        session: a write session.
+        community_id: the book.
+        occurred_on: the day on which an overdue hold is then said to have expired.
+        write: a call of the door, which leaves nothing behind when it refuses.
 
-def _posted(entry: Entry) -> Posted:
-    return Posted(entry.id, entry.recorded_at, entry.content_hash, False)
+    Raises:
+        Refusal: of the last attempt.
+    """
+    while True:
+        try:
+            return write()
+        except (BalanceTooLow, BalanceTooHigh) as refused:
+            account_id = UUID(refused.details["account_id"])
+            if not expire_due(session, community_id, occurred_on, account_id=account_id):
+                raise
 
 
 def _in_order(drafts: list[Draft], answers: dict[str, Posted]) -> list[Posted]:
@@ -248,7 +281,3 @@ def _naming(index: int) -> Iterator[None]:
     except Refusal as refused:
         refused.details["index"] = index
         raise
-
-
-def _door(session: Session) -> ModuleType:
-    return _DOORS[session.get_bind().dialect.name]

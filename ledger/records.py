@@ -15,11 +15,12 @@ class Leg(NamedTuple):
     """One signed amount of a draft.
 
     `amount_minor` is in the account's smallest unit: positive into the account, negative out of it,
-    never zero.
+    never zero. `is_pending` is set by the kernel, for the layer of holds.
     """
 
     account_id: UUID
     amount_minor: int
+    is_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,25 @@ class Draft:
     narration: str
 
 
+class Links(NamedTuple):
+    """What ties a transaction to another, or to a moment; an ordinary post has none of them.
+
+    `reverses_id` is the transaction that it mirrors, `resolves_id` the hold that it ends,
+    `expires_at` the moment from which a hold can only expire.
+    """
+
+    reverses_id: UUID | None = None
+    resolves_id: UUID | None = None
+    expires_at: datetime | None = None
+
+
 class Entry(NamedTuple):
     """A draft on its way through the door."""
 
     id: UUID
     draft: Draft
     recorded_at: datetime
-    reverses_id: UUID | None
+    links: Links
     request_hash: bytes
     content_hash: bytes
 
@@ -64,6 +77,45 @@ class Posted(NamedTuple):
     recorded_at: datetime
     content_hash: bytes
     is_replay: bool
+
+
+class AccountFacts(NamedTuple):
+    """What is fixed when an account is opened."""
+
+    community_id: UUID
+    id: UUID
+    code: str
+    commodity: str
+    is_bounded: bool
+    floor_minor: int | None
+    ceiling_minor: int | None
+    opened_at: datetime
+
+
+class ActFacts(NamedTuple):
+    """A decision about the book; see `ledger.schema.Act`."""
+
+    community_id: UUID
+    id: UUID
+    kind: str
+    account_id: UUID | None
+    closed_through_on: date | None
+    reason: str
+    actor: str
+    recorded_at: datetime
+
+
+class Block(NamedTuple):
+    """One block of the chain; see `ledger.schema.SealBlock`."""
+
+    community_id: UUID
+    block_no: int
+    first_sequence: int
+    last_sequence: int
+    merkle_root: bytes
+    previous_hash: bytes
+    block_hash: bytes
+    sealed_at: datetime
 
 
 class Balance(NamedTuple):

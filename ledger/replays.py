@@ -50,8 +50,9 @@ def check_same(first: Draft, second: Draft) -> None:
 
 def _refuse(session: Session, header: Transaction, entry: Entry) -> None:
     key = entry.draft.idempotency_key
-    if header.reverses_id != entry.reverses_id:
-        raise KeyReused(idempotency_key=key, field="reverses_id")
+    for field, wanted in entry.links._asdict().items():
+        if getattr(header, field) != wanted:
+            raise KeyReused(idempotency_key=key, field=field)
     check_same(_stored_draft(session, header), entry.draft)
     # The stored row no longer matches its own hash; verification names it, and no answer is safe.
     raise KeyReused(idempotency_key=key, field="request_hash")
@@ -59,13 +60,13 @@ def _refuse(session: Session, header: Transaction, entry: Entry) -> None:
 
 def _stored_draft(session: Session, header: Transaction) -> Draft:
     legs = session.execute(
-        sa.select(Posting.account_id, Posting.amount_minor)
+        sa.select(Posting.account_id, Posting.amount_minor, Posting.is_pending)
         .where(Posting.community_id == header.community_id, Posting.transaction_id == header.id)
         .order_by(Posting.leg_no)
     )
     return Draft(
         header.kind,
-        tuple(Leg(account_id, amount_minor) for account_id, amount_minor in legs),
+        tuple(Leg(*leg) for leg in legs),
         header.occurred_on,
         header.idempotency_key,
         header.actor,

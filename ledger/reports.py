@@ -191,7 +191,7 @@ def _unbounded(
             Outbox,
             sa.and_(
                 Outbox.community_id == Posting.community_id,
-                Outbox.transaction_id == Posting.transaction_id,
+                Outbox.item_id == Posting.transaction_id,
             ),
         )
         .where(

@@ -8,7 +8,10 @@ cannot write a ledger table by any statement of its own.
 
 import sqlalchemy as sa
 
-DOOR = ("ledger_post", "ledger_post_many", "ledger_open_account", "ledger_set_open")
+DOOR = (
+    *("ledger_post", "ledger_post_many", "ledger_place_hold", "ledger_resolve_hold"),
+    *("ledger_open_account", "ledger_act", "ledger_seal"),
+)
 """The functions that the application role may call."""
 
 _LEDGER = "ledger\\_%"

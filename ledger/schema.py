@@ -8,17 +8,21 @@ Invariants held by the database itself (see `ledger/doors`): every transaction h
 `leg_count` postings that sum to zero per commodity and layer; nothing posted is changed, deleted or
 added to; a bounded account never passes its bounds, holds included. Every key begins with
 `community_id`, so that a book can be moved or sharded whole.
+
+A transaction, an account and an act are the three kinds of *item*: each has a content hash, waits
+in the outbox and gets a place in the sealed sequence of its book.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from ledger.columns import Count, Day, Digest, Flag, Key, Minor, Text, Timestamp
+from ledger.base import SQLITE_ONLY, Base, community_key, sqlite_check
+from ledger.columns import Count
 
 AMOUNT_MINOR_MAX = 10**15
 """Largest absolute amount of one posting, in the smallest unit."""
@@ -26,6 +30,8 @@ COUNTER_MAX = 4 * 10**18
 """Largest value of a balance counter: two of them and one transaction still fit 64 bits."""
 LEG_COUNT_MIN = 2
 LEG_COUNT_MAX = 1000
+HELD_LEG_COUNT_MAX = LEG_COUNT_MAX // 2
+"""Of a hold: what posts it gives every leg back and then posts it."""
 CODE_LENGTH_MAX = 120
 COMMODITY_LENGTH_MAX = 24
 KIND_LENGTH_MAX = 32
@@ -33,47 +39,6 @@ REFERENCE_LENGTH_MAX = 120
 """Of `actor` and of `source`."""
 NARRATION_LENGTH_MAX = 500
 IDEMPOTENCY_KEY_LENGTH_MAX = 120
-
-
-class Base(DeclarativeBase):
-    """One metadata for the whole system; constraint names follow from table and column."""
-
-    metadata = sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        UUID: Key,
-        datetime: Timestamp,
-        date: Day,
-        bool: Flag,
-        int: Minor,
-        bytes: Digest,
-        str: Text,
-    }
-
-
-def community_key() -> Mapped[UUID]:
-    """Return the column that begins every primary key."""
-    return mapped_column("community_id", Key, primary_key=True)
-
-
-_SQLITE_ONLY = {"only_on": "sqlite"}
-"""PostgreSQL parses each CHECK anew for every statement: there the door, sole writer, checks."""
-
-
-def is_made_on(item: sa.Constraint | sa.Index, dialect_name: str) -> bool:
-    """Return whether a constraint or index of the models is made on this database."""
-    return bool(item.info.get("only_on", dialect_name) == dialect_name)
-
-
-def _sqlite_check(condition: str, name: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(condition, name=name, info=_SQLITE_ONLY).ddl_if(dialect="sqlite")
 
 
 def _unique_where_set(column: str) -> sa.Index:
@@ -102,8 +67,35 @@ class TransactionKind(StrEnum):
     HOLD_EXPIRE = "hold_expire"
 
 
+HOLD_RESOLUTIONS = (
+    TransactionKind.HOLD_POST,
+    TransactionKind.HOLD_VOID,
+    TransactionKind.HOLD_EXPIRE,
+)
+
+
+class ActKind(StrEnum):
+    """What is decided about a book without moving anything in it."""
+
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_REOPENED = "account_reopened"
+    PERIOD_CLOSED = "period_closed"
+    PERIOD_REOPENED = "period_reopened"
+
+
+class ItemKind(StrEnum):
+    """What stands at a place of the sealed sequence."""
+
+    TRANSACTION = "transaction"
+    ACCOUNT = "account"
+    ACT = "act"
+
+
 class Account(Base):
-    """Holds one commodity. `code` is a colon path; code, commodity and bounds never change."""
+    """Holds one commodity. `code` is a colon path; code, commodity and bounds never change.
+
+    The content hash covers the bounds too, which stand in the balance row.
+    """
 
     __tablename__ = "ledger_account"
     __table_args__ = (
@@ -112,6 +104,7 @@ class Account(Base):
         sa.CheckConstraint(
             f"length(commodity) BETWEEN 1 AND {COMMODITY_LENGTH_MAX}", name="commodity_length"
         ),
+        sqlite_check("length(content_hash) = 32", name="content_hash_length"),
         {"sqlite_strict": True},
     )
 
@@ -121,6 +114,7 @@ class Account(Base):
     commodity: Mapped[str]
     is_bounded: Mapped[bool]
     opened_at: Mapped[datetime]
+    content_hash: Mapped[bytes]
 
 
 class Transaction(Base):
@@ -144,18 +138,23 @@ class Transaction(Base):
         sa.CheckConstraint(
             f"leg_count BETWEEN {LEG_COUNT_MIN} AND {LEG_COUNT_MAX}", name="leg_count"
         ),
-        _sqlite_check(f"length(kind) BETWEEN 1 AND {KIND_LENGTH_MAX}", name="kind_length"),
-        _sqlite_check(f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor_length"),
-        _sqlite_check(f"length(source) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="source_length"),
+        sqlite_check(f"length(kind) BETWEEN 1 AND {KIND_LENGTH_MAX}", name="kind_length"),
+        sqlite_check(f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor_length"),
+        sqlite_check(f"length(source) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="source_length"),
         sa.CheckConstraint(
             "(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"
         ),
-        _sqlite_check(
+        sqlite_check("(kind = 'hold') = (expires_at IS NOT NULL)", name="hold_expires"),
+        sqlite_check(
+            "(kind IN ('hold_post', 'hold_void', 'hold_expire')) = (resolves_id IS NOT NULL)",
+            name="resolution_names_hold",
+        ),
+        sqlite_check(
             f"length(idempotency_key) BETWEEN 1 AND {IDEMPOTENCY_KEY_LENGTH_MAX}", name="key_length"
         ),
-        _sqlite_check(f"length(narration) <= {NARRATION_LENGTH_MAX}", name="narration_length"),
-        _sqlite_check("length(request_hash) = 32", name="request_hash_length"),
-        _sqlite_check("length(content_hash) = 32", name="content_hash_length"),
+        sqlite_check(f"length(narration) <= {NARRATION_LENGTH_MAX}", name="narration_length"),
+        sqlite_check("length(request_hash) = 32", name="request_hash_length"),
+        sqlite_check("length(content_hash) = 32", name="content_hash_length"),
         sa.Index("ix_ledger_transaction_source", "community_id", "source"),
         {"sqlite_strict": True},
     )
@@ -168,6 +167,7 @@ class Transaction(Base):
     recorded_at: Mapped[datetime]
     reverses_id: Mapped[UUID | None]
     resolves_id: Mapped[UUID | None]
+    expires_at: Mapped[datetime | None]
     idempotency_key: Mapped[str]
     request_hash: Mapped[bytes]
     content_hash: Mapped[bytes]
@@ -189,7 +189,7 @@ class Posting(Base):
             deferrable=True,
             initially="DEFERRED",
             name="fk_ledger_posting_header",
-            info=_SQLITE_ONLY,
+            info=SQLITE_ONLY,
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint("leg_no >= 0 AND leg_no < leg_count", name="leg_no"),
         sa.CheckConstraint(
@@ -220,7 +220,7 @@ class BalanceRow(Base):
             ["ledger_account.community_id", "ledger_account.id"],
             name="fk_ledger_balance_account",
         ),
-        _sqlite_check(
+        sqlite_check(
             "posted_in >= 0 AND posted_out >= 0 AND pending_in >= 0 AND pending_out >= 0",
             name="counters",
         ),
@@ -232,7 +232,7 @@ class BalanceRow(Base):
             "ceiling_minor IS NULL OR posted_in - posted_out + pending_in <= ceiling_minor",
             name="ceiling",
         ),
-        _sqlite_check(
+        sqlite_check(
             f"posted_in <= {COUNTER_MAX} AND posted_out <= {COUNTER_MAX}", name="counters_fit"
         ),
         {"sqlite_strict": True, "sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 50}},
@@ -268,18 +268,59 @@ class Hold(Base):
     expires_at: Mapped[datetime]
 
 
+class Act(Base):
+    """A decision about the book: an account closed or reopened, a period closed or reopened.
+
+    `closed_through_on` is the last day that takes no more postings; None means that every day does.
+    """
+
+    __tablename__ = "ledger_act"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "act_no"),
+        sa.CheckConstraint(
+            "kind IN ('account_closed', 'account_reopened', 'period_closed', 'period_reopened')",
+            name="kind",
+        ),
+        sa.CheckConstraint(
+            "(kind IN ('account_closed', 'account_reopened')) = (account_id IS NOT NULL)",
+            name="account_is_named",
+        ),
+        sa.CheckConstraint(
+            "kind IN ('period_closed', 'period_reopened') OR closed_through_on IS NULL",
+            name="period_is_named",
+        ),
+        sa.CheckConstraint("act_no >= 1", name="act_no"),
+        sa.CheckConstraint(f"length(actor) BETWEEN 1 AND {REFERENCE_LENGTH_MAX}", name="actor"),
+        sa.CheckConstraint(f"length(reason) BETWEEN 1 AND {NARRATION_LENGTH_MAX}", name="reason"),
+        sa.CheckConstraint("length(content_hash) = 32", name="content_hash_length"),
+        sa.Index("ix_ledger_act_kind", "community_id", "kind", "act_no"),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    act_no: Mapped[int] = mapped_column(Count)
+    kind: Mapped[str]
+    account_id: Mapped[UUID | None]
+    closed_through_on: Mapped[date | None]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    recorded_at: Mapped[datetime]
+    content_hash: Mapped[bytes]
+
+
 class Outbox(Base):
-    """Transactions that the sealer has not numbered yet."""
+    """Items that the sealer has not numbered yet."""
 
     __tablename__ = "ledger_outbox"
     __table_args__ = ({"sqlite_strict": True, "sqlite_with_rowid": False},)
 
     community_id: Mapped[UUID] = community_key()
-    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
 class SealBlock(Base):
-    """One block of the chain: a Merkle root over its transactions, linked to the block before."""
+    """One block of the chain: a Merkle root over its items, linked to the block before."""
 
     __tablename__ = "ledger_seal_block"
     __table_args__ = ({"sqlite_strict": True},)
@@ -295,17 +336,18 @@ class SealBlock(Base):
 
 
 class SealItem(Base):
-    """Place of one transaction in the gapless sequence of its book."""
+    """Place of one item in the gapless sequence of its book."""
 
     __tablename__ = "ledger_seal_item"
     __table_args__ = (
-        sa.UniqueConstraint("community_id", "transaction_id"),
+        sa.UniqueConstraint("community_id", "item_id"),
         {"sqlite_strict": True},
     )
 
     community_id: Mapped[UUID] = community_key()
     sequence: Mapped[int] = mapped_column(primary_key=True)
-    transaction_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    kind: Mapped[str]
     content_hash: Mapped[bytes]
     block_no: Mapped[int]
 

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session, aliased
 from ledger import hashing
 from ledger.doors import inspection
 from ledger.findings import Finding, guarded
-from ledger.records import Draft, Leg
+from ledger.records import Draft, Leg, Links
 from ledger.schema import (
     Account,
+    Act,
     BalanceRow,
+    ItemKind,
     Outbox,
     Posting,
     SealItem,
@@ -26,6 +28,11 @@ from ledger.schema import (
 )
 
 _ROWS_PER_READ = 2_000
+ITEMS: tuple[tuple[ItemKind, Any], ...] = (
+    (ItemKind.TRANSACTION, Transaction),
+    (ItemKind.ACCOUNT, Account),
+    (ItemKind.ACT, Act),
+)
 
 
 def verify(session: Session, community_id: UUID | None = None) -> list[Finding]:
@@ -217,7 +224,7 @@ def reversals(session: Session, community_id: UUID | None) -> Iterator[Finding]:
             twin,
             sa.and_(
                 twin.community_id == leg.community_id,
-                twin.leg_no == leg.leg_no,
+                twin.leg_no == leg.leg_no - leg.leg_count + twin.leg_count,
                 twin.account_id == leg.account_id,
                 twin.amount_minor == -leg.amount_minor,
             ),
@@ -225,7 +232,18 @@ def reversals(session: Session, community_id: UUID | None) -> Iterator[Finding]:
         .where(
             leg.community_id == Transaction.community_id,
             leg.transaction_id == Transaction.reverses_id,
+            sa.not_(leg.is_pending),
             twin.transaction_id == Transaction.id,
+        )
+        .scalar_subquery()
+    )
+    posted_count = (
+        sa.select(sa.func.count())
+        .select_from(leg)
+        .where(
+            leg.community_id == Transaction.community_id,
+            leg.transaction_id == Transaction.reverses_id,
+            sa.not_(leg.is_pending),
         )
         .scalar_subquery()
     )
@@ -244,7 +262,7 @@ def reversals(session: Session, community_id: UUID | None) -> Iterator[Finding]:
             sa.or_(
                 original.id.is_(None),
                 original.reverses_id.is_not(None),
-                original.leg_count != Transaction.leg_count,
+                posted_count != Transaction.leg_count,
                 mirrored != Transaction.leg_count,
             ),
         )
@@ -259,43 +277,44 @@ def reversals(session: Session, community_id: UUID | None) -> Iterator[Finding]:
 
 def outbox(session: Session, community_id: UUID | None) -> Iterator[Finding]:
     """Every transaction is sealed or waits in the outbox; nothing else waits there."""
-    unsent = (
-        sa.select(Transaction.id)
-        .outerjoin(
-            Outbox,
-            sa.and_(
-                Outbox.community_id == Transaction.community_id,
-                Outbox.transaction_id == Transaction.id,
-            ),
+    for kind, table in ITEMS:
+        unsent = (
+            sa.select(table.id)
+            .outerjoin(
+                Outbox,
+                sa.and_(Outbox.community_id == table.community_id, Outbox.item_id == table.id),
+            )
+            .outerjoin(
+                SealItem,
+                sa.and_(SealItem.community_id == table.community_id, SealItem.item_id == table.id),
+            )
+            .where(
+                _within(table.community_id, community_id),
+                Outbox.item_id.is_(None) == SealItem.item_id.is_(None),
+            )
         )
-        .outerjoin(
-            SealItem,
-            sa.and_(
-                SealItem.community_id == Transaction.community_id,
-                SealItem.transaction_id == Transaction.id,
-            ),
-        )
-        .where(
-            _within(Transaction.community_id, community_id),
-            Outbox.transaction_id.is_(None) == SealItem.transaction_id.is_(None),
-        )
-    )
-    for id_ in session.scalars(unsent):
-        yield Finding(
-            "outbox_differs",
-            f"transaction:{id_}",
-            "The transaction must stand either in the outbox or in the seal.",
-        )
+        for id_ in session.scalars(unsent):
+            yield Finding(
+                "outbox_differs",
+                f"{kind}:{id_}",
+                "It must stand either in the outbox or in the seal.",
+            )
+    known = sa.union_all(
+        *(sa.select(table.community_id, table.id) for _, table in ITEMS)
+    ).subquery()
     lost = (
-        sa.select(Outbox.transaction_id)
-        .outerjoin(Transaction, _same_transaction(Outbox))
-        .where(Transaction.id.is_(None), _within(Outbox.community_id, community_id))
+        sa.select(Outbox.item_id)
+        .outerjoin(
+            known,
+            sa.and_(known.c.community_id == Outbox.community_id, known.c.id == Outbox.item_id),
+        )
+        .where(known.c.id.is_(None), _within(Outbox.community_id, community_id))
     )
     for id_ in session.scalars(lost):
         yield Finding(
-            "transaction_missing",
-            f"transaction:{id_}",
-            "The outbox holds a transaction that is not in the book.",
+            "item_missing",
+            f"item:{id_}",
+            "The outbox holds an item that is not in the book.",
         )
 
 
@@ -324,14 +343,16 @@ def _legs_in_order(
 ) -> Iterator[tuple[tuple[UUID, UUID], Leg]]:
     query = (
         sa.select(
-            Posting.community_id, Posting.transaction_id, Posting.account_id, Posting.amount_minor
+            *(Posting.community_id, Posting.transaction_id),
+            *(Posting.account_id, Posting.amount_minor, Posting.is_pending),
         )
         .where(_within(Posting.community_id, community_id))
         .order_by(Posting.community_id, Posting.transaction_id, Posting.leg_no)
         .execution_options(yield_per=_ROWS_PER_READ)
     )
-    for book, transaction_id, account_id, amount_minor in session.execute(query):
-        yield (book, transaction_id), Leg(account_id, amount_minor)
+    for row in session.execute(query):
+        leg = Leg(row.account_id, row.amount_minor, row.is_pending)
+        yield (row.community_id, row.transaction_id), leg
 
 
 def _compare(header: sa.Row[Any], stored_legs: tuple[Leg, ...]) -> Iterator[Finding]:
@@ -344,7 +365,8 @@ def _compare(header: sa.Row[Any], stored_legs: tuple[Leg, ...]) -> Iterator[Find
         header.source,
         header.narration,
     )
-    request = hashing.request_hash(draft, header.reverses_id)
+    links = Links(header.reverses_id, header.resolves_id, header.expires_at)
+    request = hashing.request_hash(draft, links)
     content = hashing.content_hash(header.community_id, header.id, header.recorded_at, request)
     if request != header.request_hash or content != header.content_hash:
         yield Finding(
@@ -369,7 +391,7 @@ def _within(column: Any, community_id: UUID | None) -> sa.ColumnElement[bool]:
     return sa.true() if community_id is None else column == community_id
 
 
-def _same_transaction(table: type[Posting] | type[Outbox]) -> sa.ColumnElement[bool]:
+def _same_transaction(table: type[Posting]) -> sa.ColumnElement[bool]:
     return sa.and_(
         Transaction.community_id == table.community_id, Transaction.id == table.transaction_id
     )

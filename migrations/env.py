@@ -7,8 +7,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection, Constraint, Index
 
 from ledger import columns
+from ledger.base import is_made_on
 from ledger.database import Database
-from ledger.schema import is_made_on
 from timebank.settings import read_settings
 from timebank.tables import Base
 

@@ -12,9 +12,9 @@ from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger import clock
+from ledger.base import Base, community_key
 from ledger.columns import Document
 from ledger.ids import new_id
-from ledger.schema import Base, community_key
 from timebank.actors import Actor
 
 

@@ -1,6 +1,6 @@
 """Every table of the system, imported once, so that migrations and lints see the whole metadata."""
 
-from ledger.schema import Base
+from ledger.base import Base
 from timebank import audit
 from timebank.people import models as people
 from timebank.rewards import models as rewards

@@ -6,12 +6,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import doors
-from ledger.schema import is_made_on, ledger_tables
+from ledger.base import is_made_on
+from ledger.schema import ledger_tables
 
 Fault = tuple[str, str, str]
 """Code, subject, sentence."""
 
-_ROW_GUARDED = ("account", "transaction", "posting", "balance", "seal_block", "seal_item")
+_ROW_GUARDED = ("account", "transaction", "posting", "balance", "act", "seal_block", "seal_item")
 _TRIGGERS = """
 SELECT t.tgname || ' on ' || c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
  WHERE NOT t.tgisinternal AND t.tgenabled = 'O' AND c.relname LIKE 'ledger\\_%'

@@ -1,133 +1,219 @@
-"""Calls of the PostgreSQL door: one round trip each; `postgresql.sql` does the work."""
+"""Calls of the PostgreSQL door: one round trip each; `postgresql_*.sql` do the work."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+import psycopg
 
 from ledger.errors import Refusal, refusal
-from ledger.records import Entry
+from ledger.records import AccountFacts, ActFacts, Block, Entry
 
 _KEY_KNOWN = "key_known"
+_UNCHANGED = "unchanged"
 _POST = (
     "SELECT ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
 )
 _POST_MANY = (
-    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s, %s::text[],"
+    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s::timestamptz[], %s::text[],"
     " %s::bytea[], %s::bytea[],"
     " %s::text[], %s::text[], %s::text[], %s::int[], %s::uuid[], %s::bigint[])"
 )
-_OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s)"
-_SET_OPEN = "SELECT ledger_set_open(%s, %s, %s)"
+_PLACE_HOLD = (
+    "SELECT ledger_place_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
+)
+_RESOLVE_HOLD = (
+    "SELECT ledger_resolve_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[])"
+)
+_OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_ACT = "SELECT ledger_act(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_SEAL = "SELECT ledger_seal(%s, %s, %s::uuid[], %s, %s, %s, %s)"
 
 
-def post(session: Session, community_id: UUID, entry: Entry) -> bool:
-    """Write one entry; return False when its key is known.
+class Door:
+    """The door of one connection; `driver` is inside a transaction, or commits by itself."""
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    draft = entry.draft
-    answer = _call(
-        session,
-        _POST,
-        (
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        """Stand on a connection."""
+        self._driver = driver
+
+    def post(self, community_id: UUID, entry: Entry) -> bool:
+        """Write one entry; return False when its key is known.
+
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        return _is_written(self._call(_POST, _post_parameters(community_id, entry)))
+
+    def post_many(self, community_id: UUID, entries: list[Entry]) -> bool:
+        """Write all entries or none; return False when the key of any is known.
+
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        drafts = [entry.draft for entry in entries]
+        legs = [(number, leg) for number, draft in enumerate(drafts, 1) for leg in draft.legs]
+        answer = self._call(
+            _POST_MANY,
+            (
+                community_id,
+                [entry.id for entry in entries],
+                [str(draft.kind) for draft in drafts],
+                [draft.occurred_on for draft in drafts],
+                [entry.recorded_at for entry in entries],
+                [draft.idempotency_key for draft in drafts],
+                [entry.request_hash for entry in entries],
+                [entry.content_hash for entry in entries],
+                [draft.actor for draft in drafts],
+                [draft.source for draft in drafts],
+                [draft.narration for draft in drafts],
+                [number for number, _ in legs],
+                [leg.account_id for _, leg in legs],
+                [leg.amount_minor for _, leg in legs],
+            ),
+        )
+        if answer is None or answer["code"] == _KEY_KNOWN:
+            return answer is None
+        return self._post_singly(community_id, entries)
+
+    def place_hold(self, community_id: UUID, entry: Entry) -> bool:
+        """Set the legs of one entry aside; return False when its key is known.
+
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        draft = entry.draft
+        parameters = (
+            community_id,
+            entry.id,
+            draft.occurred_on,
+            entry.recorded_at,
+            entry.links.expires_at,
+            *_request(entry),
+            [leg.account_id for leg in draft.legs],
+            [leg.amount_minor for leg in draft.legs],
+        )
+        return _is_written(self._call(_PLACE_HOLD, parameters))
+
+    def resolve_hold(self, community_id: UUID, entry: Entry, posted_minor: list[int]) -> bool:
+        """End the hold that the entry names; return False when its key is known.
+
+        Args:
+            community_id: the book.
+            entry: with every pending leg of the hold mirrored, and the legs to post behind them.
+            posted_minor: one amount per leg of the hold, zero for what is not posted.
+
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        draft = entry.draft
+        parameters = (
             community_id,
             entry.id,
             str(draft.kind),
             draft.occurred_on,
             entry.recorded_at,
-            entry.reverses_id,
-            draft.idempotency_key,
-            entry.request_hash,
-            entry.content_hash,
-            draft.actor,
-            draft.source,
-            draft.narration,
-            [leg.account_id for leg in draft.legs],
-            [leg.amount_minor for leg in draft.legs],
-        ),
+            entry.links.resolves_id,
+            *_request(entry),
+            posted_minor,
+        )
+        return _is_written(self._call(_RESOLVE_HOLD, parameters))
+
+    def open_account(self, facts: AccountFacts, content_hash: bytes) -> UUID:
+        """Open the account, or find the one of that code; return its id."""
+        found: UUID = self._call(_OPEN_ACCOUNT, (*facts, content_hash))
+        return found
+
+    def act(self, facts: ActFacts, content_hash: bytes) -> bool:
+        """Close or reopen an account or a period; return whether that changed anything.
+
+        Raises:
+            UnknownAccount: no bounded account of this book (`unknown_account`).
+            PeriodUnchanged: it does not change how far they are closed (`period_unchanged`).
+        """
+        answer = self._call(_ACT, (*facts, content_hash))
+        if answer is not None and answer["code"] != _UNCHANGED:
+            raise refusal(answer["code"], answer["details"])
+        return answer is None
+
+    def seal(self, block: Block, items: list[tuple[UUID, str, bytes]]) -> None:
+        """Write a block over items of the outbox: id, kind and content hash of each, in order.
+
+        Raises:
+            SealOvertaken: another sealer wrote this block (`seal_overtaken`).
+        """
+        parameters = (
+            block.community_id,
+            block.block_no,
+            [item_id for item_id, _, _ in items],
+            block.merkle_root,
+            block.previous_hash,
+            block.block_hash,
+            block.sealed_at,
+        )
+        answer = self._call(_SEAL, parameters)
+        if answer is not None:
+            raise refusal(answer["code"], answer["details"])
+
+    def _post_singly(self, community_id: UUID, entries: list[Entry]) -> bool:
+        """Find the first bad member of a refused batch by posting one after the other.
+
+        Raises:
+            Refusal: of that member, with its `index`. When there is none any more, because another
+                session has just made room, all are written.
+        """
+        is_written = True
+        with self._driver.transaction() as attempt:
+            for index, entry in enumerate(entries):
+                try:
+                    is_written = self.post(community_id, entry)
+                except Refusal as refused:
+                    refused.details["index"] = index
+                    raise
+                if not is_written:
+                    is_written = False
+                    raise psycopg.Rollback(attempt)
+        return is_written
+
+    def _call(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        row = self._driver.execute(statement, parameters).fetchone()
+        assert row is not None, "a function answers"
+        return row[0]
+
+
+def _post_parameters(community_id: UUID, entry: Entry) -> tuple[Any, ...]:
+    """Return what `POST` is called with."""
+    draft = entry.draft
+    return (
+        community_id,
+        entry.id,
+        str(draft.kind),
+        draft.occurred_on,
+        entry.recorded_at,
+        entry.links.reverses_id,
+        *_request(entry),
+        [leg.account_id for leg in draft.legs],
+        [leg.amount_minor for leg in draft.legs],
     )
-    return _is_written(answer)
 
 
-def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Write all entries, recorded at one moment, or none; return False when a key is known.
+def _request(entry: Entry) -> tuple[Any, ...]:
+    draft = entry.draft
+    return (
+        draft.idempotency_key,
+        entry.request_hash,
+        entry.content_hash,
+        draft.actor,
+        draft.source,
+        draft.narration,
+    )
+
+
+def _is_written(answer: dict[str, Any] | None) -> bool:
+    """Return whether a door's answer says that it is done; False when the key was known.
 
     Raises:
         Refusal: any of the kernel's.
     """
-    drafts = [entry.draft for entry in entries]
-    legs = [(number, leg) for number, draft in enumerate(drafts, 1) for leg in draft.legs]
-    answer = _call(
-        session,
-        _POST_MANY,
-        (
-            community_id,
-            [entry.id for entry in entries],
-            [str(draft.kind) for draft in drafts],
-            [draft.occurred_on for draft in drafts],
-            entries[0].recorded_at,
-            [draft.idempotency_key for draft in drafts],
-            [entry.request_hash for entry in entries],
-            [entry.content_hash for entry in entries],
-            [draft.actor for draft in drafts],
-            [draft.source for draft in drafts],
-            [draft.narration for draft in drafts],
-            [number for number, _ in legs],
-            [leg.account_id for _, leg in legs],
-            [leg.amount_minor for _, leg in legs],
-        ),
-    )
-    if answer is None or answer["code"] == _KEY_KNOWN:
-        return answer is None
-    return _post_singly(session, community_id, entries)
-
-
-def open_account(session: Session, facts: dict[str, Any], opened_at: datetime) -> UUID:
-    """Open the account, or find the one of that code; return its id.
-
-    Args:
-        session: a write session.
-        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this
-            order.
-        opened_at: aware moment.
-    """
-    found: UUID = _call(session, _OPEN_ACCOUNT, (*facts.values(), opened_at))
-    return found
-
-
-def set_open(session: Session, community_id: UUID, account_id: UUID, is_open: bool) -> bool:
-    """Close or reopen a bounded account; return whether there is one."""
-    return bool(_call(session, _SET_OPEN, (community_id, account_id, is_open)))
-
-
-def _post_singly(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Find the first bad member of a refused batch by posting one after the other.
-
-    Raises:
-        Refusal: of that member, with its `index`. When there is none any more, because another
-            session has just made room, all are written.
-    """
-    with session.connection().begin_nested() as attempt:
-        for index, entry in enumerate(entries):
-            try:
-                is_written = post(session, community_id, entry)
-            except Refusal as refused:
-                refused.details["index"] = index
-                raise
-            if not is_written:
-                attempt.rollback()
-                return False
-    return True
-
-
-def _call(session: Session, statement: str, parameters: tuple[Any, ...]) -> Any:
-    return session.connection().exec_driver_sql(statement, parameters).scalar_one()
-
-
-def _is_written(answer: dict[str, Any] | None) -> bool:
     if answer is None:
         return True
     if answer["code"] == _KEY_KNOWN:

@@ -1,30 +1,35 @@
 """Calls of the SQLite door: every check is made before the first row is written.
 
 A write session holds the only write lock from its BEGIN IMMEDIATE, so what was read stays true
-until the rows are written; the triggers of `sqlite.sql` make the same checks again for everybody
+until the rows are written; the triggers of `sqlite_*.sql` make the same checks again for everybody
 who does not come this way. Statements go straight to the driver: they are the hot path, and
 SQLAlchemy's own work on them would cost more than SQLite's.
 """
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from ledger.errors import (
     AccountClosed,
     AlreadyReversed,
     BalanceTooHigh,
     BalanceTooLow,
+    HoldExpired,
+    HoldNotExpired,
+    HoldResolved,
+    MoreThanHeld,
+    PeriodClosed,
+    PeriodUnchanged,
     Refusal,
+    SealOvertaken,
     Unbalanced,
     UnknownAccount,
+    UnknownTransaction,
 )
-from ledger.records import Draft, Entry
-from ledger.schema import COUNTER_MAX
+from ledger.records import AccountFacts, ActFacts, Block, Draft, Entry
+from ledger.schema import COUNTER_MAX, ActKind, TransactionKind
 
 _ACCOUNTS_PER_READ = 500
 _KEY = "SELECT 1 FROM ledger_transaction WHERE community_id = ? AND idempotency_key = ?"
@@ -38,24 +43,44 @@ _ACCOUNTS = (
 )
 _LEG = (
     "INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count,"
-    " account_id, amount_minor, is_pending) VALUES (?, ?, ?, ?, ?, ?, 0)"
+    " account_id, amount_minor, is_pending) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _HEADER = (
     "INSERT INTO ledger_transaction (community_id, id, kind, leg_count, occurred_on, recorded_at,"
-    " reverses_id, idempotency_key, request_hash, content_hash, actor, source, narration)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " reverses_id, resolves_id, expires_at, idempotency_key, request_hash, content_hash,"
+    " actor, source, narration) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ACCOUNT_OF_CODE = "SELECT id FROM ledger_account WHERE community_id = ? AND code = ?"
 _ACCOUNT = (
-    "INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at,"
+    " content_hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _BALANCE = (
     "INSERT INTO ledger_balance (community_id, account_id, posted_in, posted_out,"
     " pending_in, pending_out,"
     " floor_minor, ceiling_minor, is_open) VALUES (?, ?, 0, 0, 0, 0, ?, ?, 1)"
 )
-_SET_OPEN = "UPDATE ledger_balance SET is_open = ? WHERE community_id = ? AND account_id = ?"
+_CLOSED_THROUGH = (
+    "SELECT closed_through_on FROM ledger_act WHERE community_id = ?"
+    " AND kind IN ('period_closed', 'period_reopened') ORDER BY act_no DESC LIMIT 1"
+)
+_IS_OPEN = "SELECT is_open FROM ledger_balance WHERE community_id = ? AND account_id = ?"
+_ACT = (
+    "INSERT INTO ledger_act (community_id, id, act_no, kind, account_id, closed_through_on, reason,"
+    " actor, recorded_at, content_hash) VALUES (?, ?, (SELECT coalesce(max(act_no), 0) + 1"
+    " FROM ledger_act WHERE community_id = ?), ?, ?, ?, ?, ?, ?, ?)"
+)
+_HOLD = (
+    "SELECT h.expires_at, t.id FROM ledger_transaction t LEFT JOIN ledger_hold h"
+    " ON h.community_id = t.community_id AND h.transaction_id = t.id"
+    " WHERE t.community_id = ? AND t.id = ? AND t.kind = 'hold'"
+)
+_LAST_BLOCK = "SELECT coalesce(max(block_no), 0) FROM ledger_seal_block WHERE community_id = ?"
+_BLOCK = "INSERT INTO ledger_seal_block VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ITEM = (
+    "INSERT INTO ledger_seal_item (community_id, sequence, item_id, kind, content_hash, block_no)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class _Standing(NamedTuple):
@@ -74,81 +99,158 @@ class _Standing(NamedTuple):
     is_open: int
 
 
-def post(session: Session, community_id: UUID, entry: Entry) -> bool:
-    """Write one entry; return False when its key is known.
+class _Move(NamedTuple):
+    """What one transaction adds to the counters of an account."""
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    try:
-        return post_many(session, community_id, [entry])
-    except Refusal as refused:
-        refused.details.pop("index", None)
-        raise
+    posted_in: int
+    posted_out: int
+    pending_in: int
+    pending_out: int
 
 
-def post_many(session: Session, community_id: UUID, entries: list[Entry]) -> bool:
-    """Write all entries or none; return False when the key of any is known.
+class Door:
+    """The door of one connection, which holds the write lock."""
 
-    Raises:
-        Refusal: any of the kernel's.
-    """
-    cursor, book = _cursor(session), community_id.hex
-    for entry in entries:
-        if cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
-            return False
-        if (
-            entry.reverses_id
-            and cursor.execute(_REVERSAL, (book, entry.reverses_id.hex)).fetchone()
-        ):
-            raise AlreadyReversed(transaction_id=str(entry.reverses_id))
-    standing = _standing(
-        cursor, book, {leg.account_id for entry in entries for leg in entry.draft.legs}
-    )
-    for index, entry in enumerate(entries):
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        """Stand on a connection."""
+        self._driver = driver
+
+    def post(self, community_id: UUID, entry: Entry) -> bool:
+        """Write one entry; return False when its key is known.
+
+        Raises:
+            Refusal: any of the kernel's.
+        """
         try:
-            _check_sums(entry.draft, standing)
-            _move(entry.draft, standing)
+            return self.post_many(community_id, [entry])
         except Refusal as refused:
-            refused.details["index"] = index
+            refused.details.pop("index", None)
             raise
-    for entry in entries:
-        _write(cursor, book, entry)
-    return True
 
+    def post_many(self, community_id: UUID, entries: list[Entry]) -> bool:
+        """Write all entries or none; return False when the key of any is known.
 
-def open_account(session: Session, facts: dict[str, Any], opened_at: datetime) -> UUID:
-    """Open the account, or find the one of that code; return its id.
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        cursor, book = self._driver.cursor(), community_id.hex
+        closed_through_on = _closed_through(cursor, book)
+        for entry in entries:
+            if cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+                return False
+            reverses_id = entry.links.reverses_id
+            if reverses_id and cursor.execute(_REVERSAL, (book, reverses_id.hex)).fetchone():
+                raise AlreadyReversed(transaction_id=str(reverses_id))
+        standing = _standing(
+            cursor, book, {leg.account_id for entry in entries for leg in entry.draft.legs}
+        )
+        for index, entry in enumerate(entries):
+            try:
+                _check_day(entry.draft, closed_through_on)
+                _check_sums(entry.draft, standing)
+                _move(entry.draft, standing)
+            except Refusal as refused:
+                refused.details["index"] = index
+                raise
+        for entry in entries:
+            _write(cursor, book, entry)
+        return True
 
-    Args:
-        session: a write session.
-        facts: community_id, id, code, commodity, is_bounded, floor_minor, ceiling_minor, in this
-            order.
-        opened_at: aware moment.
-    """
-    cursor, book = _cursor(session), facts["community_id"].hex
-    account = facts["id"].hex
-    found = cursor.execute(_ACCOUNT_OF_CODE, (book, facts["code"])).fetchone()
-    if found:
-        return UUID(found[0])
-    moment = opened_at.isoformat(timespec="microseconds")
-    is_bounded = int(facts["is_bounded"])
-    cursor.execute(_ACCOUNT, (book, account, facts["code"], facts["commodity"], is_bounded, moment))
-    if is_bounded:
-        cursor.execute(_BALANCE, (book, account, facts["floor_minor"], facts["ceiling_minor"]))
-    return UUID(account)
+    def place_hold(self, community_id: UUID, entry: Entry) -> bool:
+        """Set the legs of one entry aside; return False when its key is known.
 
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        return self.post(community_id, entry)
 
-def set_open(session: Session, community_id: UUID, account_id: UUID, is_open: bool) -> bool:
-    """Close or reopen a bounded account; return whether there is one."""
-    parameters = (int(is_open), community_id.hex, account_id.hex)
-    return _cursor(session).execute(_SET_OPEN, parameters).rowcount == 1
+    def resolve_hold(self, community_id: UUID, entry: Entry, posted_minor: list[int]) -> bool:
+        """End the hold that the entry names; return False when its key is known.
 
+        Args:
+            community_id: the book.
+            entry: with every pending leg of the hold mirrored, and the legs to post behind them.
+            posted_minor: one amount per leg of the hold, zero for what is not posted.
 
-def _cursor(session: Session) -> sqlite3.Cursor:
-    driver = session.connection().connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection), "the SQLite door stands on the sqlite3 driver"
-    return driver.cursor()
+        Raises:
+            Refusal: any of the kernel's.
+        """
+        cursor, book = self._driver.cursor(), community_id.hex
+        if not cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+            _check_hold(cursor, book, entry)
+            for leg, amount_minor in zip(entry.draft.legs, posted_minor, strict=False):
+                held_minor = -leg.amount_minor
+                if not min(held_minor, 0) <= amount_minor <= max(held_minor, 0):
+                    raise MoreThanHeld(held_minor=held_minor, amount_minor=amount_minor)
+        return self.post(community_id, entry)
+
+    def open_account(self, facts: AccountFacts, content_hash: bytes) -> UUID:
+        """Open the account, or find the one of that code; return its id."""
+        cursor, book, account = self._driver.cursor(), facts.community_id.hex, facts.id.hex
+        found = cursor.execute(_ACCOUNT_OF_CODE, (book, facts.code)).fetchone()
+        if found:
+            return UUID(found[0])
+        moment = facts.opened_at.isoformat(timespec="microseconds")
+        is_bounded = int(facts.is_bounded)
+        cursor.execute(
+            _ACCOUNT,
+            (book, account, facts.code, facts.commodity, is_bounded, moment, content_hash),
+        )
+        if is_bounded:
+            cursor.execute(_BALANCE, (book, account, facts.floor_minor, facts.ceiling_minor))
+        return facts.id
+
+    def act(self, facts: ActFacts, content_hash: bytes) -> bool:
+        """Close or reopen an account or a period; return whether that changed anything.
+
+        Raises:
+            UnknownAccount: no bounded account of this book (`unknown_account`).
+            PeriodUnchanged: it does not change how far they are closed (`period_unchanged`).
+        """
+        cursor, book = self._driver.cursor(), facts.community_id.hex
+        if facts.account_id is not None:
+            row = cursor.execute(_IS_OPEN, (book, facts.account_id.hex)).fetchone()
+            if row is None:
+                raise UnknownAccount(account_id=str(facts.account_id))
+            if row[0] == (facts.kind == ActKind.ACCOUNT_REOPENED):
+                return False
+        else:
+            before = _closed_through(cursor, book)
+            after = facts.closed_through_on.isoformat() if facts.closed_through_on else ""
+            is_later = after > before if facts.kind == ActKind.PERIOD_CLOSED else after < before
+            if not is_later:
+                raise PeriodUnchanged(closed_through_on=before or None)
+        parameters = (
+            book,
+            facts.id.hex,
+            book,
+            str(facts.kind),
+            facts.account_id.hex if facts.account_id else None,
+            facts.closed_through_on.isoformat() if facts.closed_through_on else None,
+            facts.reason,
+            facts.actor,
+            facts.recorded_at.isoformat(timespec="microseconds"),
+            content_hash,
+        )
+        cursor.execute(_ACT, parameters)
+        return True
+
+    def seal(self, block: Block, items: list[tuple[UUID, str, bytes]]) -> None:
+        """Write a block over items of the outbox: id, kind and content hash of each, in order.
+
+        Raises:
+            SealOvertaken: another sealer wrote this block (`seal_overtaken`).
+        """
+        cursor, book = self._driver.cursor(), block.community_id.hex
+        if cursor.execute(_LAST_BLOCK, (book,)).fetchone()[0] != block.block_no - 1:
+            raise SealOvertaken(block_no=block.block_no)
+        sealed_at = block.sealed_at.isoformat(timespec="microseconds")
+        cursor.execute(_BLOCK, (book, *block[1:7], sealed_at))
+        rows = [
+            (book, sequence, item_id.hex, kind, content_hash, block.block_no)
+            for sequence, (item_id, kind, content_hash) in enumerate(items, block.first_sequence)
+        ]
+        cursor.executemany(_ITEM, rows)
 
 
 def _standing(
@@ -164,50 +266,96 @@ def _standing(
     return found
 
 
+def _closed_through(cursor: sqlite3.Cursor, book: str) -> str:
+    """Return the last closed day as ISO text; nothing is closed through "", before any day."""
+    row = cursor.execute(_CLOSED_THROUGH, (book,)).fetchone()
+    return (row and row[0]) or ""
+
+
+def _check_day(draft: Draft, closed_through_on: str) -> None:
+    occurred_on = draft.occurred_on.isoformat()
+    if occurred_on <= closed_through_on:
+        raise PeriodClosed(closed_through_on=closed_through_on, occurred_on=occurred_on)
+
+
+def _check_hold(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
+    hold_id = entry.links.resolves_id
+    assert hold_id is not None, "what resolves a hold names it"
+    row = cursor.execute(_HOLD, (book, hold_id.hex)).fetchone()
+    if row is None:
+        raise UnknownTransaction(transaction_id=str(hold_id))
+    if row[0] is None:
+        raise HoldResolved(transaction_id=str(hold_id))
+    is_expired = entry.recorded_at.isoformat(timespec="microseconds") >= row[0]
+    if entry.draft.kind == TransactionKind.HOLD_POST and is_expired:
+        raise HoldExpired(transaction_id=str(hold_id), expires_at=row[0])
+    if entry.draft.kind == TransactionKind.HOLD_EXPIRE and not is_expired:
+        raise HoldNotExpired(transaction_id=str(hold_id), expires_at=row[0])
+
+
 def _check_sums(draft: Draft, standing: dict[UUID, _Standing]) -> None:
-    sums: dict[str, int] = {}
-    for account_id, amount_minor in draft.legs:
+    sums: dict[tuple[str, bool], int] = {}
+    for account_id, amount_minor, is_pending in draft.legs:
         if account_id not in standing:
             raise UnknownAccount(account_id=str(account_id))
-        commodity = standing[account_id].commodity
-        sums[commodity] = sums.get(commodity, 0) + amount_minor
-    for commodity, sum_minor in sums.items():
+        layer = (standing[account_id].commodity, is_pending)
+        sums[layer] = sums.get(layer, 0) + amount_minor
+    for (commodity, _), sum_minor in sums.items():
         if sum_minor:
             raise Unbalanced(commodity=commodity, sum_minor=sum_minor)
 
 
 def _move(draft: Draft, standing: dict[UUID, _Standing]) -> None:
     """Move the counters in `standing` as the triggers will, in account order."""
-    moves: dict[UUID, tuple[int, int]] = {}
-    for account_id, amount_minor in draft.legs:
+    moves: dict[UUID, _Move] = {}
+    for account_id, amount_minor, is_pending in draft.legs:
         if standing[account_id].is_bounded:
-            paid_in, paid_out = moves.get(account_id, (0, 0))
-            moves[account_id] = (paid_in + max(amount_minor, 0), paid_out + max(-amount_minor, 0))
+            gain, loss = max(amount_minor, 0), max(-amount_minor, 0)
+            if not is_pending:
+                step = _Move(gain, loss, 0, 0)
+            elif draft.kind == TransactionKind.HOLD:
+                step = _Move(0, 0, gain, loss)
+            else:
+                step = _Move(0, 0, -loss, -gain)
+            before = moves.get(account_id, _Move(0, 0, 0, 0))
+            moves[account_id] = _Move(*map(sum, zip(before, step, strict=True)))
+    needs_open = draft.kind not in (TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)
     for account_id in sorted(moves):
-        paid_in, paid_out = moves[account_id]
-        account = standing[account_id]
-        _check_bounds(account, paid_in, paid_out)
+        account, move = standing[account_id], moves[account_id]
+        if needs_open and not account.is_open:
+            raise AccountClosed(account=account.code)
+        _check_bounds(account, move)
         standing[account_id] = account._replace(
-            posted_in=account.posted_in + paid_in, posted_out=account.posted_out + paid_out
+            posted_in=account.posted_in + move.posted_in,
+            posted_out=account.posted_out + move.posted_out,
+            pending_in=account.pending_in + move.pending_in,
+            pending_out=account.pending_out + move.pending_out,
         )
 
 
-def _check_bounds(account: _Standing, paid_in: int, paid_out: int) -> None:
-    if not account.is_open:
-        raise AccountClosed(account=account.code)
-    net = paid_in - paid_out
+def _check_bounds(account: _Standing, move: _Move) -> None:
+    net = move.posted_in - move.posted_out
+    lowest, highest = net - move.pending_out, net + move.pending_in
     posted_minor = account.posted_in - account.posted_out
     if account.floor_minor is not None:
         available_minor = posted_minor - account.pending_out - account.floor_minor
-        if available_minor + net < 0:
-            raise BalanceTooLow(**_numbers(account, available_minor, -net))
+        if available_minor + lowest < 0:
+            raise BalanceTooLow(**_numbers(account, available_minor, -lowest))
     room_minor = COUNTER_MAX - max(account.posted_in, account.posted_out)
-    is_full = max(account.posted_in + paid_in, account.posted_out + paid_out) > COUNTER_MAX
+    is_full = (
+        max(
+            account.posted_in + move.posted_in,
+            account.posted_out + move.posted_out,
+            account.pending_in + move.pending_in,
+            account.pending_out + move.pending_out,
+        )
+        > COUNTER_MAX
+    )
     if account.ceiling_minor is not None:
         room_minor = min(room_minor, account.ceiling_minor - posted_minor - account.pending_in)
-        is_full = is_full or posted_minor + account.pending_in + net > account.ceiling_minor
+        is_full = is_full or posted_minor + account.pending_in + highest > account.ceiling_minor
     if is_full:
-        raise BalanceTooHigh(**_numbers(account, room_minor, net))
+        raise BalanceTooHigh(**_numbers(account, room_minor, highest))
 
 
 def _numbers(account: _Standing, available_minor: int, needed_minor: int) -> dict[str, Any]:
@@ -221,10 +369,11 @@ def _numbers(account: _Standing, available_minor: int, needed_minor: int) -> dic
 
 def _write(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
     """Write the legs, then the header: its trigger checks, moves balances, fills the outbox."""
-    draft, transaction = entry.draft, entry.id.hex
+    draft, links, transaction = entry.draft, entry.links, entry.id.hex
     leg_count = len(draft.legs)
-    for leg_no, (account_id, amount_minor) in enumerate(draft.legs):
-        cursor.execute(_LEG, (book, transaction, leg_no, leg_count, account_id.hex, amount_minor))
+    for leg_no, (account_id, amount_minor, is_pending) in enumerate(draft.legs):
+        leg = (book, transaction, leg_no, leg_count, account_id.hex, amount_minor, is_pending)
+        cursor.execute(_LEG, leg)
     header = (
         book,
         transaction,
@@ -232,7 +381,9 @@ def _write(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
         leg_count,
         draft.occurred_on.isoformat(),
         entry.recorded_at.isoformat(timespec="microseconds"),
-        entry.reverses_id.hex if entry.reverses_id else None,
+        links.reverses_id.hex if links.reverses_id else None,
+        links.resolves_id.hex if links.resolves_id else None,
+        links.expires_at.isoformat(timespec="microseconds") if links.expires_at else None,
         draft.idempotency_key,
         entry.request_hash,
         entry.content_hash,

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _transactions()
     _postings()
     _balances()
+    _acts()
     _holds_and_outbox()
     _seals_and_activity()
     doors.install(op.get_bind())
@@ -32,6 +33,7 @@ def downgrade() -> None:
     op.drop_table("ledger_seal_block")
     op.drop_table("ledger_outbox")
     op.drop_table("ledger_hold")
+    op.drop_table("ledger_act")
     op.drop_table("ledger_balance")
     op.drop_table("ledger_posting")
     op.drop_table("ledger_transaction")
@@ -47,6 +49,10 @@ def _accounts() -> None:
         sa.Column("commodity", columns.Text, nullable=False),
         sa.Column("is_bounded", columns.Flag(), nullable=False),
         sa.Column("opened_at", columns.Timestamp(), nullable=False),
+        sa.Column("content_hash", columns.Digest, nullable=False),
+        sa.CheckConstraint(
+            "length(content_hash) = 32", name=op.f("ck_ledger_account_content_hash_length")
+        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "length(code) BETWEEN 1 AND 120", name=op.f("ck_ledger_account_code_length")
         ),
@@ -72,50 +78,21 @@ def _transactions() -> None:
         sa.Column("recorded_at", columns.Timestamp(), nullable=False),
         sa.Column("reverses_id", columns.Key(), nullable=True),
         sa.Column("resolves_id", columns.Key(), nullable=True),
+        sa.Column("expires_at", columns.Timestamp(), nullable=True),
         sa.Column("idempotency_key", columns.Text, nullable=False),
         sa.Column("request_hash", columns.Digest, nullable=False),
         sa.Column("content_hash", columns.Digest, nullable=False),
         sa.Column("actor", columns.Text, nullable=False),
         sa.Column("source", columns.Text, nullable=False),
         sa.Column("narration", columns.Text, nullable=False),
-        sa.CheckConstraint(
-            "(kind = 'reversal') = (reverses_id IS NOT NULL)",
-            name=op.f("ck_ledger_transaction_reversal_names_original"),
-        ),
-        sa.CheckConstraint(
-            "leg_count BETWEEN 2 AND 1000", name=op.f("ck_ledger_transaction_leg_count")
-        ),
-        sa.CheckConstraint(
-            "length(actor) BETWEEN 1 AND 120", name=op.f("ck_ledger_transaction_actor_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(content_hash) = 32", name=op.f("ck_ledger_transaction_content_hash_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(idempotency_key) BETWEEN 1 AND 120",
-            name=op.f("ck_ledger_transaction_key_length"),
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(kind) BETWEEN 1 AND 32", name=op.f("ck_ledger_transaction_kind_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(narration) <= 500", name=op.f("ck_ledger_transaction_narration_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(request_hash) = 32", name=op.f("ck_ledger_transaction_request_hash_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "length(source) BETWEEN 1 AND 120", name=op.f("ck_ledger_transaction_source_length")
-        ).ddl_if(dialect="sqlite"),
-        sa.ForeignKeyConstraint(
-            ["community_id", "resolves_id"],
-            ["ledger_transaction.community_id", "ledger_transaction.id"],
-            name="fk_ledger_transaction_resolves",
-        ),
-        sa.ForeignKeyConstraint(
-            ["community_id", "reverses_id"],
-            ["ledger_transaction.community_id", "ledger_transaction.id"],
-            name="fk_ledger_transaction_reverses",
+        *_transaction_checks(),
+        *(
+            sa.ForeignKeyConstraint(
+                ["community_id", f"{link}_id"],
+                ["ledger_transaction.community_id", "ledger_transaction.id"],
+                name=f"fk_ledger_transaction_{link}",
+            )
+            for link in ("resolves", "reverses")
         ),
         sa.PrimaryKeyConstraint("community_id", "id", name=op.f("pk_ledger_transaction")),
         sa.UniqueConstraint(
@@ -126,27 +103,49 @@ def _transactions() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        "ix_ledger_transaction_source",
-        "ledger_transaction",
-        ["community_id", "source"],
-        unique=False,
+        "ix_ledger_transaction_source", "ledger_transaction", ["community_id", "source"]
     )
-    op.create_index(
-        "uq_ledger_transaction_resolves_id",
-        "ledger_transaction",
-        ["community_id", "resolves_id"],
-        unique=True,
-        postgresql_where=sa.text("resolves_id IS NOT NULL"),
-        sqlite_where=sa.text("resolves_id IS NOT NULL"),
-    )
-    op.create_index(
-        "uq_ledger_transaction_reverses_id",
-        "ledger_transaction",
-        ["community_id", "reverses_id"],
-        unique=True,
-        postgresql_where=sa.text("reverses_id IS NOT NULL"),
-        sqlite_where=sa.text("reverses_id IS NOT NULL"),
-    )
+    for link in ("resolves_id", "reverses_id"):
+        op.create_index(
+            f"uq_ledger_transaction_{link}",
+            "ledger_transaction",
+            ["community_id", link],
+            unique=True,
+            postgresql_where=sa.text(f"{link} IS NOT NULL"),
+            sqlite_where=sa.text(f"{link} IS NOT NULL"),
+        )
+
+
+def _transaction_checks() -> list[sa.CheckConstraint]:
+    """Return the checks; those of SQLite are made by the door's functions on PostgreSQL."""
+    everywhere = {
+        "reversal_names_original": "(kind = 'reversal') = (reverses_id IS NOT NULL)",
+        "leg_count": "leg_count BETWEEN 2 AND 1000",
+    }
+    sqlite_only = {
+        "actor_length": "length(actor) BETWEEN 1 AND 120",
+        "content_hash_length": "length(content_hash) = 32",
+        "hold_expires": "(kind = 'hold') = (expires_at IS NOT NULL)",
+        "key_length": "length(idempotency_key) BETWEEN 1 AND 120",
+        "kind_length": "length(kind) BETWEEN 1 AND 32",
+        "narration_length": "length(narration) <= 500",
+        "request_hash_length": "length(request_hash) = 32",
+        "resolution_names_hold": (
+            "(kind IN ('hold_post', 'hold_void', 'hold_expire')) = (resolves_id IS NOT NULL)"
+        ),
+        "source_length": "length(source) BETWEEN 1 AND 120",
+    }
+    name = "ck_ledger_transaction_{}".format
+    return [
+        *(
+            sa.CheckConstraint(condition, name=op.f(name(rule)))
+            for rule, condition in everywhere.items()
+        ),
+        *(
+            sa.CheckConstraint(condition, name=op.f(name(rule))).ddl_if(dialect="sqlite")
+            for rule, condition in sqlite_only.items()
+        ),
+    ]
 
 
 def _postings() -> None:
@@ -227,6 +226,47 @@ def _balances() -> None:
     )
 
 
+def _acts() -> None:
+    checks = {
+        "account_is_named": (
+            "(kind IN ('account_closed', 'account_reopened')) = (account_id IS NOT NULL)"
+        ),
+        "act_no": "act_no >= 1",
+        "actor": "length(actor) BETWEEN 1 AND 120",
+        "content_hash_length": "length(content_hash) = 32",
+        "kind": (
+            "kind IN ('account_closed', 'account_reopened', 'period_closed', 'period_reopened')"
+        ),
+        "period_is_named": (
+            "kind IN ('period_closed', 'period_reopened') OR closed_through_on IS NULL"
+        ),
+        "reason": "length(reason) BETWEEN 1 AND 500",
+    }
+    op.create_table(
+        "ledger_act",
+        sa.Column("community_id", columns.Key(), nullable=False),
+        sa.Column("id", columns.Key(), nullable=False),
+        sa.Column("act_no", columns.Count, nullable=False),
+        sa.Column("kind", columns.Text, nullable=False),
+        sa.Column("account_id", columns.Key(), nullable=True),
+        sa.Column("closed_through_on", columns.Day(), nullable=True),
+        sa.Column("reason", columns.Text, nullable=False),
+        sa.Column("actor", columns.Text, nullable=False),
+        sa.Column("recorded_at", columns.Timestamp(), nullable=False),
+        sa.Column("content_hash", columns.Digest, nullable=False),
+        *(
+            sa.CheckConstraint(condition, name=op.f(f"ck_ledger_act_{name}"))
+            for name, condition in checks.items()
+        ),
+        sa.PrimaryKeyConstraint("community_id", "id", name=op.f("pk_ledger_act")),
+        sa.UniqueConstraint(
+            "community_id", "act_no", name=op.f("uq_ledger_act_community_id_act_no")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_ledger_act_kind", "ledger_act", ["community_id", "kind", "act_no"])
+
+
 def _holds_and_outbox() -> None:
     op.create_table(
         "ledger_hold",
@@ -247,8 +287,8 @@ def _holds_and_outbox() -> None:
     op.create_table(
         "ledger_outbox",
         sa.Column("community_id", columns.Key(), nullable=False),
-        sa.Column("transaction_id", columns.Key(), nullable=False),
-        sa.PrimaryKeyConstraint("community_id", "transaction_id", name=op.f("pk_ledger_outbox")),
+        sa.Column("item_id", columns.Key(), nullable=False),
+        sa.PrimaryKeyConstraint("community_id", "item_id", name=op.f("pk_ledger_outbox")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -272,14 +312,13 @@ def _seals_and_activity() -> None:
         "ledger_seal_item",
         sa.Column("community_id", columns.Key(), nullable=False),
         sa.Column("sequence", columns.Minor, nullable=False),
-        sa.Column("transaction_id", columns.Key(), nullable=False),
+        sa.Column("item_id", columns.Key(), nullable=False),
+        sa.Column("kind", columns.Text, nullable=False),
         sa.Column("content_hash", columns.Digest, nullable=False),
         sa.Column("block_no", columns.Minor, nullable=False),
         sa.PrimaryKeyConstraint("community_id", "sequence", name=op.f("pk_ledger_seal_item")),
         sa.UniqueConstraint(
-            "community_id",
-            "transaction_id",
-            name=op.f("uq_ledger_seal_item_community_id_transaction_id"),
+            "community_id", "item_id", name=op.f("uq_ledger_seal_item_community_id_item_id")
         ),
         sqlite_strict=True,
     )

@@ -10,6 +10,7 @@ import pytest
 
 from ledger.hashing import content_hash, request_hash
 from ledger.journal import Draft, Leg
+from ledger.records import Links
 
 ONE, TWO, BOOK = UUID(int=1), UUID(int=2), UUID(int=3)
 DRAFT = Draft(
@@ -26,13 +27,13 @@ MOMENT = datetime(2026, 11, 9, 8, 58, 0, 123456, tzinfo=UTC)
 
 def test_the_request_hash_is_fixed() -> None:
     assert request_hash(DRAFT).hex() == (
-        "668b72e53e988360a29834bab63a8bbc00c0fcfbf9538de78d9a100d363fa6f3"
+        "e2a4f82bdbb90441e9cc7eb27065fcbcd9d71f8a83e6c3655a7da5ab08db8757"
     )
 
 
 def test_the_content_hash_is_fixed() -> None:
     assert content_hash(BOOK, ONE, MOMENT, request_hash(DRAFT)).hex() == (
-        "e72b9b8280d70c10cdba81b362bd549293cbc7cb202c1f1fc7655f8ffa882580"
+        "e60b8c38c43bd6bfbcac69294dd449be5cc2df0c50b5985dd37f8c0afb50a589"
     )
 
 
@@ -59,7 +60,7 @@ def test_the_identity_and_the_moment_count() -> None:
         content_hash(ONE, BOOK, MOMENT, request),
         content_hash(BOOK, TWO, MOMENT, request),
         content_hash(BOOK, ONE, MOMENT + timedelta(microseconds=1), request),
-        content_hash(BOOK, ONE, MOMENT, request_hash(DRAFT, reverses_id=TWO)),
+        content_hash(BOOK, ONE, MOMENT, request_hash(DRAFT, Links(reverses_id=TWO))),
     }
 
     assert len(seen) == 5

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from ledger import journal
+from ledger import acts, journal
 from ledger.errors import Refusal
 from ledger.verification import verify
 from tests.ledger.makers import World, fresh_key, move
@@ -105,7 +105,8 @@ def test_closing_races_with_posting_and_the_book_stays_whole(world: World, is_op
         if n != THREADS // 2:
             return _outcome(lambda: world.give(world.alice, 1))
         with world.database.begin() as session:
-            journal.set_open(session, world.community_id, world.alice, is_open=is_open)
+            change = acts.reopen_account if is_open else acts.close_account
+            change(session, world.community_id, world.alice, reason="x", actor="system:test")
         return "closed"
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -44,7 +44,7 @@ CHANGES = {
     "pretend a hold": "UPDATE ledger_balance SET pending_in = 5 WHERE account_id = :box",
     "delete a balance": "DELETE FROM ledger_balance WHERE account_id = :box",
     "empty the outbox": "DELETE FROM ledger_outbox",
-    "redirect the outbox": "UPDATE ledger_outbox SET transaction_id = :fresh",
+    "redirect the outbox": "UPDATE ledger_outbox SET item_id = :fresh",
     "invent in the outbox": "INSERT INTO ledger_outbox VALUES (:book, :fresh)",
     "a leg without a header": (
         "INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id,"

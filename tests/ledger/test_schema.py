@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from ledger.base import Base
 from ledger.database import Database
-from ledger.schema import Base, ledger_tables
+from ledger.schema import ledger_tables
 from migrations import run
 from tests.conftest import Book
 from tests.servers import Server

@@ -40,7 +40,7 @@ DAMAGES = {
     ),
     "a missing header": (
         "DELETE FROM ledger_transaction WHERE id = :given",
-        {"posting_without_header", "transaction_missing"},
+        {"posting_without_header", "item_missing"},
     ),
     "swapped rows": (
         "UPDATE ledger_posting SET leg_no = 1 - leg_no WHERE transaction_id = :given",
@@ -79,7 +79,7 @@ DAMAGES = {
         {"out_of_bounds"},
     ),
     "an emptied outbox": (
-        "DELETE FROM ledger_outbox WHERE transaction_id = :given",
+        "DELETE FROM ledger_outbox WHERE item_id = :given",
         {"outbox_differs"},
     ),
     "a reversal turned elsewhere": (

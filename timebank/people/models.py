@@ -13,8 +13,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ledger.base import Base, community_key
 from ledger.columns import Count, states
-from ledger.schema import Base, community_key
 from timebank.actors import Role
 
 NAME_LENGTH_MAX = 60

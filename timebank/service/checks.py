@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ledger.schema import Base
+from ledger.base import Base
 from timebank.actors import Actor, Role
 from timebank.people.models import Community, Member, MemberRole, MemberStatus
 from timebank.service.errors import NotALeader, NotHere, Suspended, WrongField

@@ -14,8 +14,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ledger.base import Base, community_key
 from ledger.columns import Count, Document, states
-from ledger.schema import Base, community_key
 from timebank.contributions import Category, Provenance
 
 __all__ = [

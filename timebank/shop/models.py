@@ -15,8 +15,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ledger.base import Base, community_key
 from ledger.columns import Count, states
-from ledger.schema import Base, community_key
 
 PRICE_POINTS_MAX = 10_000
 QUANTITY_MAX = 99

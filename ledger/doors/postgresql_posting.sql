@@ -1,7 +1,6 @@
 -- The one door on PostgreSQL: functions that check everything, and triggers that keep everybody else out.
 --
--- The application role may read the ledger tables and call ledger_post, ledger_post_many, ledger_open_account and ledger_set_open,
--- nothing more (ledger/roles.py). They run as the owner, with a fixed search_path and the mark ledger.door, which PostgreSQL takes back
+-- The application role may read the ledger tables and call the functions that ledger/roles.py lists, nothing more. They run as the owner, with a fixed search_path and the mark ledger.door, which PostgreSQL takes back
 -- when they return. Without the mark no statement writes a ledger table, the owner's included; with or without it nobody
 -- changes, deletes or truncates what was posted.
 --
@@ -69,27 +68,47 @@ LANGUAGE plpgsql AS $$
 BEGIN
     IF (length(p_kind) BETWEEN 1 AND 32 AND length(p_key) BETWEEN 1 AND 120
         AND length(p_actor) BETWEEN 1 AND 120 AND length(p_source) BETWEEN 1 AND 120
-        AND length(p_narration) <= 500 AND length(p_request_hash) = 32 AND length(p_content_hash) = 32
-        AND p_kind NOT LIKE 'hold%') IS NOT TRUE THEN
-        RAISE EXCEPTION 'ledger: a text or hash is missing or out of range, or a hold was meant';
+        AND length(p_narration) <= 500 AND length(p_request_hash) = 32 AND length(p_content_hash) = 32) IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: a text or hash is missing or out of range';
     END IF;
 END $$;
 
+-- Waits for a closing that is being written, keeps the next one waiting, and refuses a date that is closed.
+CREATE FUNCTION ledger_check_period(p_community_id uuid, p_occurred_on date) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_closed_through_on date;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(uuid_hash_extended(p_community_id, 1));
+    SELECT closed_through_on INTO v_closed_through_on FROM ledger_act
+     WHERE community_id = p_community_id AND kind IN ('period_closed', 'period_reopened')
+     ORDER BY act_no DESC LIMIT 1;
+    IF p_occurred_on <= v_closed_through_on THEN
+        PERFORM ledger_refuse('period_closed', jsonb_build_object(
+            'closed_through_on', v_closed_through_on, 'occurred_on', p_occurred_on));
+    END IF;
+END $$;
+
+-- A reversal mirrors the posted legs; those of a posted hold stand behind the pending ones that it gives back.
 CREATE FUNCTION ledger_check_mirror(p_community_id uuid, p_reverses_id uuid, p_account_ids uuid[], p_amounts bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_original record;
 BEGIN
-    SELECT reverses_id, leg_count INTO v_original
-      FROM ledger_transaction WHERE community_id = p_community_id AND id = p_reverses_id;
+    SELECT reverses_id, array_agg((account_id, -amount_minor) ORDER BY leg_no) FILTER (WHERE NOT is_pending) AS legs
+      INTO v_original
+      FROM ledger_transaction t JOIN ledger_posting p ON p.community_id = t.community_id AND p.transaction_id = t.id
+     WHERE t.community_id = p_community_id AND t.id = p_reverses_id
+     GROUP BY t.reverses_id;
     IF NOT FOUND THEN
         PERFORM ledger_refuse('unknown_transaction', jsonb_build_object('transaction_id', p_reverses_id));
     ELSIF v_original.reverses_id IS NOT NULL THEN
         PERFORM ledger_refuse('is_reversal', jsonb_build_object('transaction_id', p_reverses_id));
-    ELSIF v_original.leg_count <> cardinality(p_account_ids) OR EXISTS (
-        SELECT 1 FROM ledger_posting
-         WHERE community_id = p_community_id AND transaction_id = p_reverses_id
-           AND (account_id, amount_minor) IS DISTINCT FROM (p_account_ids[leg_no + 1], -p_amounts[leg_no + 1])) THEN
+    ELSIF v_original.legs IS NULL THEN
+        PERFORM ledger_refuse('is_hold', jsonb_build_object('transaction_id', p_reverses_id));
+    ELSIF v_original.legs IS DISTINCT FROM
+          (SELECT array_agg((account_id, amount) ORDER BY leg_no)
+             FROM unnest(p_account_ids, p_amounts) WITH ORDINALITY AS leg (account_id, amount, leg_no)) THEN
         RAISE EXCEPTION 'ledger: a reversal mirrors every leg';
     END IF;
 END $$;
@@ -112,10 +131,11 @@ DECLARE
     v_slot int;
     v_delta record;
 BEGIN
-    IF v_leg_count <> cardinality(p_amounts) THEN
-        RAISE EXCEPTION 'ledger: every leg has an account and an amount';
+    IF v_leg_count <> cardinality(p_amounts) OR p_kind LIKE 'hold%' THEN
+        RAISE EXCEPTION 'ledger: every leg has an account and an amount, and a hold has functions of its own';
     END IF;
     PERFORM ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
+    PERFORM ledger_check_period(p_community_id, p_occurred_on);
     FOR v_leg IN 1 .. v_leg_count LOOP
         SELECT commodity, is_bounded INTO v_account
           FROM ledger_account WHERE community_id = p_community_id AND id = p_account_ids[v_leg];
@@ -172,7 +192,7 @@ BEGIN
     INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
     SELECT p_community_id, p_id, leg_no - 1, v_leg_count, account_id, amount, false
       FROM unnest(p_account_ids, p_amounts) WITH ORDINALITY AS leg (account_id, amount, leg_no);
-    INSERT INTO ledger_outbox (community_id, transaction_id) VALUES (p_community_id, p_id);
+    INSERT INTO ledger_outbox (community_id, item_id) VALUES (p_community_id, p_id);
     RETURN NULL;
 EXCEPTION WHEN SQLSTATE 'LG409' THEN
     RETURN ledger_answer(p_community_id, ARRAY[p_key], p_reverses_id, SQLERRM);
@@ -181,7 +201,7 @@ END $$;
 -- Posts many transactions, all or none, as if one after the other; balances move once per account. Headers come as arrays of
 -- equal length, legs as flat arrays with the number (from 1) of their header. Returns as ledger_post does.
 CREATE FUNCTION ledger_post_many(
-    p_community_id uuid, p_ids uuid[], p_kinds text[], p_occurred_ons date[], p_recorded_at timestamptz,
+    p_community_id uuid, p_ids uuid[], p_kinds text[], p_occurred_ons date[], p_recorded_ats timestamptz[],
     p_keys text[], p_request_hashes bytea[], p_content_hashes bytea[], p_actors text[], p_sources text[], p_narrations text[],
     p_headers int[], p_account_ids uuid[], p_amounts bigint[]
 ) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
@@ -195,7 +215,11 @@ BEGIN
     FOR v_head IN 1 .. cardinality(p_ids) LOOP
         PERFORM ledger_check_texts(p_kinds[v_head], p_keys[v_head], p_request_hashes[v_head], p_content_hashes[v_head],
                                    p_actors[v_head], p_sources[v_head], p_narrations[v_head]);
+        IF p_kinds[v_head] LIKE 'hold%' THEN
+            RAISE EXCEPTION 'ledger: a hold has functions of its own';
+        END IF;
     END LOOP;
+    PERFORM ledger_check_period(p_community_id, (SELECT min(day) FROM unnest(p_occurred_ons) AS occurred (day)));
     SELECT leg.header_no, a.commodity, sum(leg.amount) AS sum_minor,
            (array_agg(leg.account_id) FILTER (WHERE a.id IS NULL))[1] AS unknown_id INTO v_fault
       FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
@@ -234,10 +258,11 @@ BEGIN
     INSERT INTO ledger_transaction (
         community_id, id, kind, leg_count, occurred_on, recorded_at, idempotency_key,
         request_hash, content_hash, actor, source, narration)
-    SELECT p_community_id, head.id, head.kind, legs.leg_count, head.occurred_on, p_recorded_at, head.key,
+    SELECT p_community_id, head.id, head.kind, legs.leg_count, head.occurred_on, head.recorded_at, head.key,
            head.request_hash, head.content_hash, head.actor, head.source, head.narration
-      FROM unnest(p_ids, p_kinds, p_occurred_ons, p_keys, p_request_hashes, p_content_hashes, p_actors, p_sources, p_narrations)
-           WITH ORDINALITY AS head (id, kind, occurred_on, key, request_hash, content_hash, actor, source, narration, header_no)
+      FROM unnest(p_ids, p_kinds, p_occurred_ons, p_recorded_ats, p_keys, p_request_hashes, p_content_hashes,
+                  p_actors, p_sources, p_narrations) WITH ORDINALITY
+           AS head (id, kind, occurred_on, recorded_at, key, request_hash, content_hash, actor, source, narration, header_no)
       JOIN (SELECT header_no, count(*) AS leg_count FROM unnest(p_headers) AS leg (header_no) GROUP BY header_no) AS legs
      USING (header_no)
     ON CONFLICT DO NOTHING;
@@ -249,75 +274,8 @@ BEGIN
     SELECT p_community_id, p_ids[header_no], row_number() OVER (PARTITION BY header_no ORDER BY position) - 1,
            count(*) OVER (PARTITION BY header_no), account_id, amount, false
       FROM unnest(p_headers, p_account_ids, p_amounts) WITH ORDINALITY AS leg (header_no, account_id, amount, position);
-    INSERT INTO ledger_outbox (community_id, transaction_id) SELECT p_community_id, id FROM unnest(p_ids) AS head (id);
+    INSERT INTO ledger_outbox (community_id, item_id) SELECT p_community_id, id FROM unnest(p_ids) AS head (id);
     RETURN NULL;
 EXCEPTION WHEN SQLSTATE 'LG409' THEN
     RETURN ledger_answer(p_community_id, p_keys, NULL, SQLERRM);
 END $$;
-
--- Opens an account, or finds the one that has the code already; the caller compares the facts. Returns its id.
-CREATE FUNCTION ledger_open_account(
-    p_community_id uuid, p_id uuid, p_code text, p_commodity text, p_is_bounded boolean, p_floor_minor bigint,
-    p_ceiling_minor bigint, p_opened_at timestamptz
-) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
-BEGIN
-    INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at)
-    VALUES (p_community_id, p_id, p_code, p_commodity, p_is_bounded, p_opened_at)
-    ON CONFLICT (community_id, code) DO NOTHING;
-    IF NOT FOUND THEN
-        RETURN (SELECT id FROM ledger_account WHERE community_id = p_community_id AND code = p_code);
-    END IF;
-    IF p_is_bounded THEN
-        INSERT INTO ledger_balance (community_id, account_id, posted_in, posted_out, pending_in, pending_out,
-                                    floor_minor, ceiling_minor, is_open)
-        VALUES (p_community_id, p_id, 0, 0, 0, 0, p_floor_minor, p_ceiling_minor, true);
-    END IF;
-    RETURN p_id;
-END $$;
-
--- Closes or opens again a bounded account. Returns whether there is one.
-CREATE FUNCTION ledger_set_open(p_community_id uuid, p_account_id uuid, p_is_open boolean)
-RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
-BEGIN
-    UPDATE ledger_balance SET is_open = p_is_open WHERE community_id = p_community_id AND account_id = p_account_id;
-    RETURN FOUND;
-END $$;
-
--- Behind the door ------------------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION ledger_keep_out() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION 'ledger: % is written by the posting functions only', TG_TABLE_NAME;
-END $$;
-
-CREATE FUNCTION ledger_keep_row() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION 'ledger: no % in %', TG_OP, TG_TABLE_NAME;
-END $$;
-
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['account', 'transaction', 'posting', 'balance', 'hold', 'outbox', 'seal_block', 'seal_item', 'activity'] LOOP
-        EXECUTE format(
-            'CREATE TRIGGER ledger_door BEFORE INSERT OR UPDATE OR DELETE ON ledger_%s FOR EACH STATEMENT '
-            'WHEN (current_setting(''ledger.door'', true) IS DISTINCT FROM ''open'') EXECUTE FUNCTION ledger_keep_out()', v_table);
-        EXECUTE format(
-            'CREATE TRIGGER ledger_whole BEFORE TRUNCATE ON ledger_%s FOR EACH STATEMENT EXECUTE FUNCTION ledger_keep_row()', v_table);
-    END LOOP;
-    FOREACH v_table IN ARRAY ARRAY['account', 'transaction', 'posting', 'seal_block', 'seal_item'] LOOP
-        EXECUTE format(
-            'CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON ledger_%s FOR EACH ROW EXECUTE FUNCTION ledger_keep_row()', v_table);
-    END LOOP;
-END $$;
-
-CREATE TRIGGER ledger_append_only BEFORE DELETE ON ledger_balance FOR EACH ROW EXECUTE FUNCTION ledger_keep_row();
-
-REVOKE ALL ON FUNCTION ledger_post, ledger_post_many, ledger_open_account, ledger_set_open,
-    ledger_refuse, ledger_refuse_balance, ledger_answer, ledger_check_texts, ledger_check_mirror,
-    ledger_keep_out, ledger_keep_row FROM PUBLIC;

@@ -1,0 +1,176 @@
+"""The seal: every item of a book gets its place in a gapless sequence, block by block.
+
+Words: an *item* is a transaction, an account or an act; a *block* holds consecutive items under one
+Merkle root and names the hash of the block before it, so its own hash, the *head*, stands for the
+whole history; a *proof* shows that an item is in a block, without the book.
+
+The seal is made behind the posts, never inside them: a post only leaves its id in the outbox. In
+the transaction of a block the monthly activity is brought up to date, so that activity plus outbox
+is always the balance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock, doors, merkle
+from ledger.hashing import hash_of
+from ledger.records import Block
+from ledger.schema import Account, Act, ItemKind, Outbox, SealBlock, SealItem, Transaction
+
+BLOCK_ITEM_COUNT_MAX = 1_000
+GENESIS = bytes(32)
+"""What the first block names as the hash before it."""
+
+
+class Head(NamedTuple):
+    """The last block of a book: enough to recognise its whole history."""
+
+    block_no: int
+    last_sequence: int
+    block_hash: bytes
+
+
+NOTHING = Head(0, 0, GENESIS)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That an item stands at its place of a block.
+
+    Attributes:
+        sequence: of the item.
+        beside: the Merkle path, from the leaf up.
+        block: the block that holds it.
+    """
+
+    sequence: int
+    beside: list[bytes]
+    block: Block
+
+
+def seal(session: Session, community_id: UUID) -> int:
+    """Seal one block of what waits in the outbox.
+
+    Args:
+        session: a write session of its own: nothing else is written in it.
+        community_id: the book.
+
+    Returns:
+        how many items were sealed: 0 when none waits, at most 1,000.
+
+    Raises:
+        SealOvertaken: another sealer wrote this block (`seal_overtaken`).
+    """
+    items = _waiting(session, community_id)
+    if not items:
+        return 0
+    last = head(session, community_id)
+    first_sequence = last.last_sequence + 1
+    unhashed = Block(
+        community_id=community_id,
+        block_no=last.block_no + 1,
+        first_sequence=first_sequence,
+        last_sequence=last.last_sequence + len(items),
+        merkle_root=merkle.root([content_hash for _, _, content_hash in items]),
+        previous_hash=last.block_hash,
+        block_hash=b"",
+        sealed_at=clock.now(),
+    )
+    block = unhashed._replace(block_hash=block_hash(unhashed))
+    doors.of(session).seal(block, items)
+    return len(items)
+
+
+def block_hash(block: Block) -> bytes:
+    """Return the hash of a block: of every field but itself."""
+    return hash_of("block", *block._replace(block_hash=b""))
+
+
+def head(session: Session, community_id: UUID) -> Head:
+    """Return the last block of a book; `NOTHING` when none is sealed yet."""
+    row = session.execute(
+        sa.select(SealBlock.block_no, SealBlock.last_sequence, SealBlock.block_hash)
+        .where(SealBlock.community_id == community_id)
+        .order_by(SealBlock.block_no.desc())
+        .limit(1)
+    ).first()
+    return Head(*row) if row else NOTHING
+
+
+def waiting_books(session: Session) -> Sequence[UUID]:
+    """Return the books that have something to seal."""
+    return session.scalars(sa.select(Outbox.community_id).distinct()).all()
+
+
+def prove(session: Session, community_id: UUID, item_id: UUID) -> Proof | None:
+    """Return the proof of an item, or None while it is not sealed yet."""
+    found = session.execute(
+        sa.select(SealItem.sequence, SealBlock)
+        .join(
+            SealBlock,
+            sa.and_(
+                SealBlock.community_id == SealItem.community_id,
+                SealBlock.block_no == SealItem.block_no,
+            ),
+        )
+        .where(SealItem.community_id == community_id, SealItem.item_id == item_id)
+    ).first()
+    if found is None:
+        return None
+    sequence, row = found
+    leaves = session.scalars(
+        sa.select(SealItem.content_hash)
+        .where(
+            SealItem.community_id == community_id,
+            SealItem.sequence.between(row.first_sequence, row.last_sequence),
+        )
+        .order_by(SealItem.sequence)
+    ).all()
+    beside = merkle.path(list(leaves), sequence - row.first_sequence)
+    return Proof(sequence, beside, as_block(row))
+
+
+def as_block(row: SealBlock) -> Block:
+    """Return a stored block as a plain value."""
+    return Block(*(getattr(row, field) for field in Block._fields))
+
+
+def is_proven(content_hash: bytes, proof: Proof) -> bool:
+    """Return whether the proof leads from an item to the hash of its block; needs no book."""
+    block = proof.block
+    root = merkle.root_of_path(
+        content_hash,
+        proof.sequence - block.first_sequence,
+        block.last_sequence - block.first_sequence + 1,
+        proof.beside,
+    )
+    return root == block.merkle_root and block_hash(block) == block.block_hash
+
+
+def _waiting(session: Session, community_id: UUID) -> list[tuple[UUID, str, bytes]]:
+    """Return id, kind and content hash of the oldest items of the outbox, by id."""
+    oldest = (
+        sa.select(Outbox.item_id)
+        .where(Outbox.community_id == community_id)
+        .order_by(Outbox.item_id)
+        .limit(BLOCK_ITEM_COUNT_MAX)
+    )
+    ids = session.scalars(oldest).all()
+    kinds = ((ItemKind.TRANSACTION, Transaction), (ItemKind.ACCOUNT, Account), (ItemKind.ACT, Act))
+    found: dict[UUID, tuple[str, bytes]] = {}
+    for kind, table in kinds:
+        missing = [item_id for item_id in ids if item_id not in found]
+        if missing:
+            rows = session.execute(
+                sa.select(table.id, table.content_hash).where(
+                    table.community_id == community_id, table.id.in_(missing)
+                )
+            )
+            found |= {item_id: (str(kind), content_hash) for item_id, content_hash in rows}
+    assert len(found) == len(ids), "the outbox holds items of the book"
+    return [(item_id, *found[item_id]) for item_id in ids]
