@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Final
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, request, url_for
 
 from timebank.actors import Permission, Role
 from web.auth import find_standing
@@ -94,20 +94,20 @@ def menu(place: str) -> list[Entry]:
 def is_here(entry: Entry) -> bool:
     """Tell whether the present page is the entry's.
 
-    So is another page of its blueprint that no entry names.
+    So is a page that no entry names and whose address continues the entry's: of two such entries
+    the longer address counts, `/me/days` before `/me/`.
     """
-    if request.endpoint == entry.endpoint:
-        return True
-    named = {known.endpoint for known in current_app.extensions[EXTENSION]}
-    if request.endpoint is None or request.endpoint in named:
-        return False
-    siblings = [
+    entries: list[Entry] = current_app.extensions[EXTENSION]
+    if any(known.endpoint == request.endpoint for known in entries):
+        return request.endpoint == entry.endpoint
+    above = [
         known
-        for known in current_app.extensions[EXTENSION]
-        if known.place == entry.place and _area(known.endpoint) == _area(request.endpoint)
+        for known in entries
+        if known.place == entry.place and request.path.startswith(_address(known))
     ]
-    return bool(siblings) and siblings[0] == entry
+    return bool(above) and max(above, key=lambda known: len(_address(known))) == entry
 
 
-def _area(endpoint: str) -> str:
-    return endpoint.partition(".")[0]
+def _address(entry: Entry) -> str:
+    """Return where an entry leads, as the beginning of the addresses below it."""
+    return url_for(entry.endpoint).rstrip("/") + "/"

@@ -120,5 +120,5 @@ def _join(session: Session, keys: CodeKeys, town: Town, place: int) -> None:
     if place == VOLUNTEER:
         pins.set_pin(session, town.cast[place], member.id, pin=PIN)
         documents.set_document(
-            session, town.system, keys, member.id, kind="居民身份证", number="450000196003090000"
+            session, town.system, keys, member.id, kind="Identity card", number="450000196003090000"
         )
