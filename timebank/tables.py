@@ -2,15 +2,17 @@
 
 from ledger.base import Base
 from timebank import audit
+from timebank.insight import models as insight
 from timebank.people import models as people
 from timebank.rewards import models as rewards
 from timebank.service import models as service
 from timebank.shop import models as shop
 
-__all__ = ["Base", "audit", "people", "rewards", "service", "shop"]
+__all__ = ["Base", "audit", "insight", "people", "rewards", "service", "shop"]
 
 GLOBAL_TABLES: dict[str, str] = {
     "street": "stands above communities",
+    "book": "is a book without a community; its name is unique in the system",
     "community": "is the community; certificate numbers begin with its code, unique in the system",
     "person": "one sign-in serves a member row in each community",
     "sign_in_throttle": "a sign-in is tried before a community is known",
