@@ -59,9 +59,7 @@ class Studio:
         """Open a window for a person."""
         size, choices = STYLES[style]
         context = self.browser.new_context(
-            base_url=self.address,
-            viewport={"width": size[0], "height": size[1]},
-            locale="en-GB" if choices["locale"] == "en" else "zh-CN",
+            base_url=self.address, viewport={"width": size[0], "height": size[1]}
         )
         cookies = {**choices, self.cookie_name: self.cookies[who]}
         context.add_cookies(

@@ -128,7 +128,10 @@ def open_today(session: Session, town: Town) -> Held:
     zone_now = clock.now().astimezone(ZoneInfo(town.community.time_zone))
     hour = min(zone_now.hour, 21)
     site = session.scalars(
-        sa.select(Series.site_id).where(Series.community_id == town.community.community_id).limit(1)
+        sa.select(Series.site_id)
+        .where(Series.community_id == town.community.community_id)
+        .order_by(Series.id)
+        .limit(1)
     ).one()
     leader = town.cast[LEADERS[0]]
     assert leader.member_id is not None, "leaders are members"
