@@ -323,7 +323,10 @@ class SealBlock(Base):
     """One block of the chain: a Merkle root over its items, linked to the block before."""
 
     __tablename__ = "ledger_seal_block"
-    __table_args__ = ({"sqlite_strict": True},)
+    __table_args__ = (
+        sa.Index("ix_ledger_seal_block_sealed_at", "community_id", "sealed_at"),
+        {"sqlite_strict": True},
+    )
 
     community_id: Mapped[UUID] = community_key()
     block_no: Mapped[int] = mapped_column(primary_key=True)

@@ -9,8 +9,9 @@ the transaction of a block the monthly activity is brought up to date, so that a
 is always the balance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -66,10 +67,12 @@ def seal(session: Session, community_id: UUID) -> int:
     Raises:
         SealOvertaken: another sealer wrote this block (`seal_overtaken`).
     """
+    # The head first: read the other way round, a block that another sealer writes in between would
+    # take items that were already read, and the block of this one would name them a second time.
+    last = head(session, community_id)
     items = _waiting(session, community_id)
     if not items:
         return 0
-    last = head(session, community_id)
     first_sequence = last.last_sequence + 1
     unhashed = Block(
         community_id=community_id,
@@ -102,9 +105,36 @@ def head(session: Session, community_id: UUID) -> Head:
     return Head(*row) if row else NOTHING
 
 
+def last_block_before(session: Session, community_id: UUID, moment: datetime) -> Block | None:
+    """Return the last block that was sealed before a moment, or None."""
+    row = session.scalar(
+        sa.select(SealBlock)
+        .where(SealBlock.community_id == community_id, SealBlock.sealed_at < moment)
+        .order_by(SealBlock.sealed_at.desc(), SealBlock.block_no.desc())
+        .limit(1)
+    )
+    return as_block(row) if row else None
+
+
+def blocks(session: Session, community_id: UUID, first_no: int, last_no: int) -> Iterator[Block]:
+    """Give a run of blocks in order, both ends included."""
+    rows = session.scalars(
+        sa.select(SealBlock)
+        .where(
+            SealBlock.community_id == community_id, SealBlock.block_no.between(first_no, last_no)
+        )
+        .order_by(SealBlock.block_no)
+    )
+    return map(as_block, rows)
+
+
 def waiting_books(session: Session) -> Sequence[UUID]:
-    """Return the books that have something to seal."""
-    return session.scalars(sa.select(Outbox.community_id).distinct()).all()
+    """Return the books that have something to seal: one look per book, however much waits."""
+    first = sa.select(Outbox.community_id).order_by(Outbox.community_id).limit(1)
+    found = sa.select(first.scalar_subquery().label("book")).cte("found", recursive=True)
+    next_one = first.where(Outbox.community_id > found.c.book).correlate(found).scalar_subquery()
+    found = found.union_all(sa.select(next_one).where(found.c.book.is_not(None)))
+    return session.scalars(sa.select(found.c.book).where(found.c.book.is_not(None))).all()
 
 
 def prove(session: Session, community_id: UUID, item_id: UUID) -> Proof | None:

@@ -308,6 +308,9 @@ def _seals_and_activity() -> None:
         sa.PrimaryKeyConstraint("community_id", "block_no", name=op.f("pk_ledger_seal_block")),
         sqlite_strict=True,
     )
+    op.create_index(
+        "ix_ledger_seal_block_sealed_at", "ledger_seal_block", ["community_id", "sealed_at"]
+    )
     op.create_table(
         "ledger_seal_item",
         sa.Column("community_id", columns.Key(), nullable=False),
