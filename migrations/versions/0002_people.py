@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.columns import Count, Day, Digest, Document, Flag, Key, States, Text, Timestamp
+from migrations import history
 
 revision = "0002_people"
 down_revision = "0001_ledger"
@@ -37,15 +38,15 @@ def upgrade() -> None:
     _make_member_card()
     _make_api_token()
     _make_audit_event()
-    _close_audit()
+    history.make_refusal()
+    history.close("audit_event", ("id",))
 
 
 def downgrade() -> None:
     """Drop the tables; their triggers go with them."""
     for table in reversed(TABLES):
         op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION audit_event_append_only()")
+    history.drop_refusal()
 
 
 def _make_street() -> None:
@@ -246,27 +247,4 @@ def _make_audit_event() -> None:
     )
     op.create_index(
         "ix_audit_event_subject", "audit_event", ["community_id", "subject"], unique=False
-    )
-
-
-def _close_audit() -> None:
-    """Refuse every change of an audit row, the owner's included."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER audit_event_no_{verb.lower()} BEFORE {verb} ON audit_event "
-                "BEGIN SELECT RAISE(ABORT, 'audit: what was done stays written'); END"
-            )
-        return
-    op.execute(
-        "CREATE FUNCTION audit_event_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN RAISE EXCEPTION 'audit: what was done stays written' USING ERRCODE = '23514'; END $$"
-    )
-    op.execute(
-        "CREATE TRIGGER audit_event_keep BEFORE UPDATE OR DELETE ON audit_event "
-        "FOR EACH ROW EXECUTE FUNCTION audit_event_append_only()"
-    )
-    op.execute(
-        "CREATE TRIGGER audit_event_stay BEFORE TRUNCATE ON audit_event "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_append_only()"
     )

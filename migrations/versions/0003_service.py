@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.columns import Count, Day, Document, Flag, Key, States, Text, Timestamp
+from migrations import history
 
 revision = "0003_service"
 down_revision = "0002_people"
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("scan_event", "points_policy")
 TABLES = (
     *("site", "service_series", "occasion", "slot", "attendance", "scan_event"),
     "points_policy",
@@ -30,58 +30,14 @@ def upgrade() -> None:
     _make_attendance()
     _make_scan_event()
     _make_points_policy()
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(_POSTGRESQL_FUNCTION)
-    for table in APPEND_ONLY:
-        _refuse_changes(table)
+    history.close("scan_event", ("id",), ("member_id", "nonce"))
+    history.close("points_policy", ("version",), ("starts_on",))
 
 
 def downgrade() -> None:
     """Drop the tables; their triggers go with them."""
     for table in reversed(TABLES):
         op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION service_append_only()")
-
-
-_POSTGRESQL_FUNCTION = """
-CREATE FUNCTION service_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'service: rows of % are kept and never change', TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
-END $$
-"""
-
-
-# A REPLACE in a session without recursive_triggers drops the old row in silence; so an insert over
-# a row that stands is refused before it gets there.
-_SAME = {
-    "scan_event": (
-        "EXISTS (SELECT 1 FROM scan_event WHERE community_id = NEW.community_id"
-        " AND (id = NEW.id OR member_id = NEW.member_id AND nonce = NEW.nonce))"
-    ),
-    "points_policy": (
-        "EXISTS (SELECT 1 FROM points_policy WHERE community_id = NEW.community_id"
-        " AND (version = NEW.version OR starts_on = NEW.starts_on))"
-    ),
-}
-
-
-def _refuse_changes(table: str) -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        for event in ("UPDATE OR DELETE", "TRUNCATE"):
-            each = "STATEMENT" if event == "TRUNCATE" else "ROW"
-            op.execute(
-                f"CREATE TRIGGER {table}_{each.lower()}_kept BEFORE {event} ON {table}"
-                f" FOR EACH {each} EXECUTE FUNCTION service_append_only()"
-            )
-        return
-    for event, condition in (("UPDATE", "1"), ("DELETE", "1"), ("INSERT", _SAME[table])):
-        op.execute(
-            f"CREATE TRIGGER {table}_{event.lower()}_kept BEFORE {event} ON {table}"
-            f" WHEN {condition} BEGIN"
-            f" SELECT RAISE(ABORT, 'service: rows of {table} are kept and never change'); END"
-        )
 
 
 def _make_site() -> None:
@@ -156,6 +112,16 @@ def _make_occasion() -> None:
         sa.Column("starts_at", Timestamp(), nullable=False),
         sa.Column("ends_at", Timestamp(), nullable=False),
         sa.Column("status", States("status", ["planned", "cancelled", "closed"]), nullable=False),
+        *_occasion_constraints(),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_occasion_occurs_on", "occasion", ["community_id", "occurs_on"], unique=False
+    )
+
+
+def _occasion_constraints() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_occasion_ends_after_start")),
         sa.ForeignKeyConstraint(
             ["community_id", "leader_member_id"],
@@ -182,11 +148,7 @@ def _make_occasion() -> None:
         sa.UniqueConstraint(
             "community_id", "short_code", name=op.f("uq_occasion_community_id_short_code")
         ),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_occasion_occurs_on", "occasion", ["community_id", "occurs_on"], unique=False
-    )
+    ]
 
 
 def _make_slot() -> None:
@@ -255,6 +217,17 @@ def _make_attendance() -> None:
         sa.Column("confirmed_by_id", Key(), nullable=True),
         sa.Column("confirmed_at", Timestamp(), nullable=True),
         sa.Column("transaction_id", Key(), nullable=True),
+        *_attendance_checks(),
+        *_attendance_keys(),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_attendance_occasion", "attendance", ["community_id", "occasion_id"], unique=False
+    )
+
+
+def _attendance_checks() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "(state = 'posted') = (transaction_id IS NOT NULL)",
             name=op.f("ck_attendance_posted_names_transaction"),
@@ -274,6 +247,11 @@ def _make_attendance() -> None:
         sa.CheckConstraint(
             "out_at IS NULL OR out_at >= in_at", name=op.f("ck_attendance_out_after_in")
         ),
+    ]
+
+
+def _attendance_keys() -> list[sa.Constraint]:
+    return [
         sa.ForeignKeyConstraint(
             ["community_id", "member_id"],
             ["member.community_id", "member.id"],
@@ -299,11 +277,7 @@ def _make_attendance() -> None:
         sa.UniqueConstraint(
             "community_id", "transaction_id", name=op.f("uq_attendance_community_id_transaction_id")
         ),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_attendance_occasion", "attendance", ["community_id", "occasion_id"], unique=False
-    )
+    ]
 
 
 def _make_scan_event() -> None:

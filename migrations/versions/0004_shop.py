@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.columns import Count, Digest, Key, Minor, States, Text, Timestamp
+from migrations import history
 
 revision = "0004_shop"
 down_revision = "0003_service"
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("donation", "redemption", "redemption_line", "refund", "pay_code_use")
 TABLES = ("photo", "item", "donation", "redemption", "redemption_line", "refund", "pay_code_use")
 
 
@@ -27,16 +27,18 @@ def upgrade() -> None:
     _make_redemption_line()
     _make_refund()
     _make_pay_code_use()
-    for table in APPEND_ONLY:
-        _refuse_changes(table)
+    paid = (("id",), ("nonce",), ("transaction_id",))
+    history.close("donation", *paid)
+    history.close("redemption", *paid, ("receipt_number",))
+    history.close("redemption_line", ("redemption_id", "line_no"), ("redemption_id", "item_id"))
+    history.close("refund", *paid, ("redemption_id",))
+    history.close("pay_code_use", ("member_id", "step"))
 
 
 def downgrade() -> None:
     """Drop the tables; their triggers go with them."""
     for table in reversed(TABLES):
         op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION shop_append_only()")
 
 
 def _make_photo() -> None:
@@ -92,6 +94,15 @@ def _make_item() -> None:
         sa.Column("intake_account_id", Key(), nullable=False),
         sa.Column("stock_account_id", Key(), nullable=False),
         sa.Column("out_account_id", Key(), nullable=False),
+        *_item_checks(),
+        *_item_keys(),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_item_photo", "item", ["community_id", "photo_id"], unique=False)
+
+
+def _item_checks() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "(price_points IS NULL) = (value_basis = 'unvalued')",
             name=op.f("ck_item_price_has_basis"),
@@ -111,6 +122,11 @@ def _make_item() -> None:
             "priced_by_id IS NULL OR maker_member_id IS NULL OR priced_by_id <> maker_member_id",
             name=op.f("ck_item_maker_never_prices"),
         ),
+    ]
+
+
+def _item_keys() -> list[sa.Constraint]:
+    return [
         sa.ForeignKeyConstraint(
             ["community_id", "maker_member_id"],
             ["member.community_id", "member.id"],
@@ -127,9 +143,7 @@ def _make_item() -> None:
         sa.PrimaryKeyConstraint("community_id", "id", name=op.f("pk_item")),
         sa.UniqueConstraint("community_id", "nonce", name=op.f("uq_item_community_id_nonce")),
         sa.UniqueConstraint("community_id", "number", name=op.f("uq_item_community_id_number")),
-        sqlite_strict=True,
-    )
-    op.create_index("ix_item_photo", "item", ["community_id", "photo_id"], unique=False)
+    ]
 
 
 def _make_donation() -> None:
@@ -147,6 +161,20 @@ def _make_donation() -> None:
         sa.Column("received_by_id", Key(), nullable=True),
         sa.Column("received_at", Timestamp(), nullable=False),
         sa.Column("transaction_id", Key(), nullable=False),
+        *_donation_constraints(),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_donation_donor",
+        "donation",
+        ["community_id", "donor_member_id", "received_at"],
+        unique=False,
+    )
+    op.create_index("ix_donation_item", "donation", ["community_id", "item_id"], unique=False)
+
+
+def _donation_constraints() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "(choice = 'exchange' AND donor_member_id IS NOT NULL AND price_points IS NOT NULL"
             " AND points = piece_count * price_points AND points BETWEEN 1 AND 500)"
@@ -175,15 +203,7 @@ def _make_donation() -> None:
         sa.UniqueConstraint(
             "community_id", "transaction_id", name=op.f("uq_donation_community_id_transaction_id")
         ),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_donation_donor",
-        "donation",
-        ["community_id", "donor_member_id", "received_at"],
-        unique=False,
-    )
-    op.create_index("ix_donation_item", "donation", ["community_id", "item_id"], unique=False)
+    ]
 
 
 def _make_redemption() -> None:
@@ -202,6 +222,22 @@ def _make_redemption() -> None:
         sa.Column("balance_points_after", Minor, nullable=False),
         sa.Column("redeemed_at", Timestamp(), nullable=False),
         sa.Column("transaction_id", Key(), nullable=False),
+        *_redemption_constraints(),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_redemption_member",
+        "redemption",
+        ["community_id", "member_id", "redeemed_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_redemption_redeemed_at", "redemption", ["community_id", "redeemed_at"], unique=False
+    )
+
+
+def _redemption_constraints() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "balance_points_after >= 0", name=op.f("ck_redemption_balance_points_after")
         ),
@@ -225,17 +261,7 @@ def _make_redemption() -> None:
         sa.UniqueConstraint(
             "community_id", "transaction_id", name=op.f("uq_redemption_community_id_transaction_id")
         ),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_redemption_member",
-        "redemption",
-        ["community_id", "member_id", "redeemed_at"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_redemption_redeemed_at", "redemption", ["community_id", "redeemed_at"], unique=False
-    )
+    ]
 
 
 def _make_redemption_line() -> None:
@@ -323,32 +349,3 @@ def _make_pay_code_use() -> None:
         sa.PrimaryKeyConstraint("community_id", "member_id", "step", name=op.f("pk_pay_code_use")),
         sqlite_strict=True,
     )
-
-
-def _refuse_changes(table: str) -> None:
-    """Refuse UPDATE and DELETE, and TRUNCATE where there is one."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
-                f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(_FUNCTION)
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
-        " FOR EACH ROW EXECUTE FUNCTION shop_append_only()"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
-        " FOR EACH STATEMENT EXECUTE FUNCTION shop_append_only()"
-    )
-
-
-_FUNCTION = """
-CREATE OR REPLACE FUNCTION shop_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END
-$$
-"""

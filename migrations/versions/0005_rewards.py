@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger import columns
+from migrations import history
 
 revision = "0005_rewards"
 down_revision = "0004_shop"
@@ -24,8 +25,7 @@ MINOR = columns.Minor
 DIGEST = columns.Digest
 DOCUMENT = columns.Document()
 
-FOREVER = ("star_rule", "commendation")
-GUARDED = (*FOREVER, "certificate_register", "certificate")
+TABLES = ("star_rule", "commendation", "certificate_register", "certificate")
 FROZEN = (
     *("community_id", "id", "year", "number", "member_id", "commendation_id", "content"),
     *("content_hash", "issued_at", "issued_by_id"),
@@ -37,16 +37,20 @@ def upgrade() -> None:
     _make_commendation()
     _make_register()
     _make_certificate()
+    history.close("star_rule", ("version",), ("starts_on",))
+    history.close("commendation", ("id",))
+    history.keep("certificate_register", ("year",))
+    history.keep("certificate", ("id",), ("year", "number"), ("commendation_id",))
     statements = _sqlite_guards() if op.get_bind().dialect.name == "sqlite" else _postgres_guards()
     for statement in statements:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in reversed(GUARDED):
+    for table in reversed(TABLES):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
-        for function in ("keep_row", "register", "certificate_change", "certificate_number"):
+        for function in ("register", "certificate_change", "certificate_number"):
             op.execute(f"DROP FUNCTION rewards_{function}()")
 
 
@@ -184,79 +188,34 @@ def _certificate_checks() -> list[sa.CheckConstraint]:
 # ---------------------------------------------------------------- guards
 
 
-def _sqlite_guards() -> list[str]:
-    keys = {
-        "star_rule": ("version",),
-        "commendation": ("id",),
-        "certificate_register": ("year",),
-        "certificate": ("id",),
-    }
-    guards = [
-        _sqlite_guard(table, "kept", "DELETE", "1", "rows of {table} are kept") for table in GUARDED
-    ]
-    # REPLACE drops the old row in silence in a session without recursive_triggers; an insert is
-    # refused before it gets there.
-    guards += [
-        _sqlite_guard(
-            table, "once", "INSERT", _exists(table, key), "a row of {table} is written once"
-        )
-        for table, key in keys.items()
-    ]
-    guards += [
-        _sqlite_guard(table, "fixed", "UPDATE", "1", "rows of {table} never change")
-        for table in FOREVER
-    ]
-    same = " AND ".join(f"OLD.{column} IS NEW.{column}" for column in FROZEN)
-    guards.append(
-        _sqlite_guard(
-            "certificate",
-            "revoked_once",
-            "UPDATE",
-            f"NOT (OLD.status = 'valid' AND NEW.status = 'revoked' AND {same})",
-            "a certificate changes once, from valid to revoked",
-        )
-    )
-    guards.append(
-        _sqlite_guard(
-            "certificate_register",
-            "rises",
-            "UPDATE",
-            "NEW.last_number < OLD.last_number OR NEW.community_id <> OLD.community_id"
-            " OR NEW.year <> OLD.year",
-            "the register only rises",
-        )
-    )
-    guards.append(
-        _sqlite_guard("certificate", "numbered", "INSERT", _not_taken(), _NOT_TAKEN_MESSAGE)
-    )
-    is_given = _exists("certificate", ("year", "number"))
-    guards.append(
-        _sqlite_guard(
-            "certificate", "number_once", "INSERT", is_given, "a certificate number is given once"
-        )
-    )
-    return guards
-
-
+_RISES = (
+    "NEW.last_number < OLD.last_number OR NEW.community_id <> OLD.community_id"
+    " OR NEW.year <> OLD.year"
+)
+_RISES_MESSAGE = "the register only rises"
+_REVOKED = "OLD.status = 'valid' AND NEW.status = 'revoked'"
+_REVOKED_MESSAGE = "a certificate changes once, from valid to revoked"
+_NOT_TAKEN = (
+    "NOT EXISTS (SELECT 1 FROM certificate_register r WHERE r.community_id = NEW.community_id"
+    " AND r.year = NEW.year AND r.last_number >= NEW.number)"
+)
 _NOT_TAKEN_MESSAGE = "the number was not taken from the register"
 
 
-def _exists(table: str, key: tuple[str, ...]) -> str:
-    same = " AND ".join(f"{column} = NEW.{column}" for column in ("community_id", *key))
-    return f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608  # names of ours
-
-
-def _not_taken() -> str:
-    return (
-        "NOT EXISTS (SELECT 1 FROM certificate_register r WHERE r.community_id = NEW.community_id"
-        " AND r.year = NEW.year AND r.last_number >= NEW.number)"
-    )
+def _sqlite_guards() -> list[str]:
+    same = " AND ".join(f"OLD.{column} IS NEW.{column}" for column in FROZEN)
+    changed = f"NOT ({_REVOKED} AND {same})"
+    return [
+        _sqlite_guard("certificate", "revoked_once", "UPDATE", changed, _REVOKED_MESSAGE),
+        _sqlite_guard("certificate_register", "rises", "UPDATE", _RISES, _RISES_MESSAGE),
+        _sqlite_guard("certificate", "numbered", "INSERT", _NOT_TAKEN, _NOT_TAKEN_MESSAGE),
+    ]
 
 
 def _sqlite_guard(table: str, name: str, event: str, condition: str, message: str) -> str:
     return (
         f"CREATE TRIGGER {table}_{name} BEFORE {event} ON {table} WHEN {condition}"
-        f" BEGIN SELECT RAISE(ABORT, 'rewards: {message.format(table=table)}'); END"
+        f" BEGIN SELECT RAISE(ABORT, 'rewards: {message}'); END"
     )
 
 
@@ -265,32 +224,15 @@ def _postgres_guards() -> list[str]:
         ", ".join(f"OLD.{column}" for column in FROZEN),
         ", ".join(f"NEW.{column}" for column in FROZEN),
     )
-    guards = [
-        _postgres_function("keep_row", "TRUE", "rows are kept and never change"),
-        _postgres_function(
-            "register",
-            "NEW.last_number < OLD.last_number OR NEW.community_id <> OLD.community_id"
-            " OR NEW.year <> OLD.year",
-            "the register only rises",
-        ),
-        _postgres_function(
-            "certificate_change",
-            f"NOT (OLD.status = 'valid' AND NEW.status = 'revoked' AND {same})",
-            "a certificate changes once, from valid to revoked",
-        ),
-        _postgres_function("certificate_number", _not_taken(), _NOT_TAKEN_MESSAGE),
+    changed = f"NOT ({_REVOKED} AND {same})"
+    return [
+        _postgres_function("register", _RISES, _RISES_MESSAGE),
+        _postgres_function("certificate_change", changed, _REVOKED_MESSAGE),
+        _postgres_function("certificate_number", _NOT_TAKEN, _NOT_TAKEN_MESSAGE),
+        _postgres_trigger("certificate_register", "rises", "UPDATE", "register"),
+        _postgres_trigger("certificate", "revoked_once", "UPDATE", "certificate_change"),
+        _postgres_trigger("certificate", "numbered", "INSERT", "certificate_number"),
     ]
-    for table in GUARDED:
-        event = "UPDATE OR DELETE" if table in FOREVER else "DELETE"
-        guards.append(_postgres_trigger(table, "kept", f"{event} ON {table} FOR EACH ROW"))
-        guards.append(_postgres_trigger(table, "whole", f"TRUNCATE ON {table} FOR EACH STATEMENT"))
-    for table, name, event, function in (
-        ("certificate_register", "rises", "UPDATE", "register"),
-        ("certificate", "revoked_once", "UPDATE", "certificate_change"),
-        ("certificate", "numbered", "INSERT", "certificate_number"),
-    ):
-        guards.append(_postgres_trigger(table, name, f"{event} ON {table} FOR EACH ROW", function))
-    return guards
 
 
 def _postgres_function(name: str, condition: str, message: str) -> str:
@@ -301,5 +243,8 @@ def _postgres_function(name: str, condition: str, message: str) -> str:
     )
 
 
-def _postgres_trigger(table: str, name: str, event: str, function: str = "keep_row") -> str:
-    return f"CREATE TRIGGER {table}_{name} BEFORE {event} EXECUTE FUNCTION rewards_{function}()"
+def _postgres_trigger(table: str, name: str, event: str, function: str) -> str:
+    return (
+        f"CREATE TRIGGER {table}_{name} BEFORE {event} ON {table}"
+        f" FOR EACH ROW EXECUTE FUNCTION rewards_{function}()"
+    )

@@ -219,15 +219,15 @@ def test_a_dropped_guard_is_named(
     ("statements", "finding"),
     [
         (
-            ["DROP TRIGGER refund_no_delete"],
-            ("guard_missing", "trigger refund_no_delete"),
+            ["DROP TRIGGER refund_refuses_delete"],
+            ("guard_missing", "trigger refund_refuses_delete"),
         ),
         (
             [
-                "DROP TRIGGER refund_no_delete",
-                "CREATE TRIGGER refund_no_delete BEFORE DELETE ON refund BEGIN SELECT 1; END",
+                "DROP TRIGGER refund_refuses_delete",
+                "CREATE TRIGGER refund_refuses_delete BEFORE DELETE ON refund BEGIN SELECT 1; END",
             ],
-            ("guard_changed", "trigger refund_no_delete"),
+            ("guard_changed", "trigger refund_refuses_delete"),
         ),
         (
             ["CREATE TRIGGER gift AFTER INSERT ON attendance BEGIN SELECT 1; END"],
@@ -259,21 +259,21 @@ def test_a_changed_guard_of_an_area_is_named(
     ("statement", "finding"),
     [
         (
-            "DROP TRIGGER refund_append_only ON refund",
-            ("guard_missing", "trigger refund.refund_append_only"),
+            "DROP TRIGGER refund_refuses_delete ON refund",
+            ("guard_missing", "trigger refund.refund_refuses_delete"),
         ),
         (
-            "ALTER TABLE refund DISABLE TRIGGER refund_append_only",
-            ("guard_changed", "trigger refund.refund_append_only"),
+            "ALTER TABLE refund DISABLE TRIGGER refund_refuses_delete",
+            ("guard_changed", "trigger refund.refund_refuses_delete"),
         ),
         (
-            "CREATE OR REPLACE FUNCTION audit_event_append_only() RETURNS trigger"
+            "CREATE OR REPLACE FUNCTION history_is_kept() RETURNS trigger"
             " LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-            ("guard_changed", "trigger audit_event.audit_event_keep"),
+            ("guard_changed", "trigger audit_event.audit_event_refuses_update"),
         ),
         (
             "CREATE TRIGGER gift BEFORE INSERT ON attendance FOR EACH ROW"
-            " EXECUTE FUNCTION audit_event_append_only()",
+            " EXECUTE FUNCTION history_is_kept()",
             ("guard_unknown", "trigger attendance.gift"),
         ),
     ],

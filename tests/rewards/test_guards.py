@@ -126,7 +126,7 @@ def test_replace_drops_nothing_in_silence(
     connection = owner_database.engine.raw_connection()
     connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
 
-    with pytest.raises(sqlite3.IntegrityError, match="rewards: "):
+    with pytest.raises(sqlite3.IntegrityError, match="history: "):
         connection.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
     connection.invalidate()
 
