@@ -48,14 +48,21 @@ def check_same(first: Draft, second: Draft) -> None:
             raise KeyReused(idempotency_key=first.idempotency_key, field=field)
 
 
+def difference(session: Session, header: Transaction, draft: Draft) -> KeyReused:
+    """Return why a draft is not what its key stands for, with the first `field` that differs."""
+    try:
+        check_same(_stored_draft(session, header), draft)
+    except KeyReused as refused:
+        return refused
+    # The stored row no longer matches its own hash; verification names it, and no answer is safe.
+    return KeyReused(idempotency_key=header.idempotency_key, field="request_hash")
+
+
 def _refuse(session: Session, header: Transaction, entry: Entry) -> None:
-    key = entry.draft.idempotency_key
     for field, wanted in entry.links._asdict().items():
         if getattr(header, field) != wanted:
-            raise KeyReused(idempotency_key=key, field=field)
-    check_same(_stored_draft(session, header), entry.draft)
-    # The stored row no longer matches its own hash; verification names it, and no answer is safe.
-    raise KeyReused(idempotency_key=key, field="request_hash")
+            raise KeyReused(idempotency_key=header.idempotency_key, field=field)
+    raise difference(session, header, entry.draft)
 
 
 def _stored_draft(session: Session, header: Transaction) -> Draft:

@@ -64,4 +64,12 @@ def decimal_places(commodity: str) -> int:
 
 def written(amount_minor: int, commodity: str) -> str:
     """Return an amount as a plain decimal: `150`, or `12.50` where the smallest unit is a fen."""
-    return f"{money(amount_minor, commodity).amount:.{decimal_places(commodity)}f}"
+    return with_decimals(amount_minor, decimal_places(commodity))
+
+
+def with_decimals(amount_minor: int, decimal_places: int) -> str:
+    """Return a number of smallest units as a plain decimal with this many decimals."""
+    sign, digits = "-" * (amount_minor < 0), f"{abs(amount_minor):0{decimal_places + 1}d}"
+    if not decimal_places:
+        return sign + digits
+    return f"{sign}{digits[:-decimal_places]}.{digits[-decimal_places:]}"

@@ -41,6 +41,9 @@ class Door(Protocol):
     def open_account(self, facts: AccountFacts, content_hash: bytes) -> UUID:
         """Open the account, or find the one of that code."""
 
+    def open_accounts(self, accounts: list[tuple[AccountFacts, bytes]]) -> None:
+        """Open accounts of one book, each with its content hash; a code that stands is left."""
+
     def act(self, facts: ActFacts, content_hash: bytes) -> bool:
         """Close or reopen an account or a period."""
 

@@ -25,6 +25,13 @@ _RESOLVE_HOLD = (
     "SELECT ledger_resolve_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[])"
 )
 _OPEN_ACCOUNT = "SELECT ledger_open_account(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_OPEN_ACCOUNTS = (
+    "SELECT count(ledger_open_account(%s, id, code, commodity, is_bounded, floor_minor,"
+    " ceiling_minor, opened_at, content_hash))"
+    " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::bigint[],"
+    " %s::timestamptz[], %s::bytea[]) AS account (id, code, commodity, is_bounded, floor_minor,"
+    " ceiling_minor, opened_at, content_hash)"
+)
 _ACT = "SELECT ledger_act(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _SEAL = "SELECT ledger_seal(%s, %s, %s::uuid[], %s, %s, %s, %s)"
 
@@ -122,6 +129,13 @@ class Door:
         """Open the account, or find the one of that code; return its id."""
         found: UUID = self._call(_OPEN_ACCOUNT, (*facts, content_hash))
         return found
+
+    def open_accounts(self, accounts: list[tuple[AccountFacts, bytes]]) -> None:
+        """Open accounts of one book, each with its content hash; a code that stands is left."""
+        if accounts:
+            rows = [(*facts[1:], content_hash) for facts, content_hash in accounts]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self._call(_OPEN_ACCOUNTS, (accounts[0][0].community_id, *columns))
 
     def act(self, facts: ActFacts, content_hash: bytes) -> bool:
         """Close or reopen an account or a period; return whether that changed anything.

@@ -200,6 +200,11 @@ class Door:
             cursor.execute(_BALANCE, (book, account, facts.floor_minor, facts.ceiling_minor))
         return facts.id
 
+    def open_accounts(self, accounts: list[tuple[AccountFacts, bytes]]) -> None:
+        """Open accounts of one book, each with its content hash; a code that stands is left."""
+        for facts, content_hash in accounts:
+            self.open_account(facts, content_hash)
+
     def act(self, facts: ActFacts, content_hash: bytes) -> bool:
         """Close or reopen an account or a period; return whether that changed anything.
 

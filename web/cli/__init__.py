@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "db": "web.cli.tables:db",
     "demo": "web.cli.serving:demo",
     "export": "web.cli.books:export",
+    "import": "web.cli.imports:import_",
     "serve": "web.cli.serving:serve",
     "user": "web.cli.people:user",
     "verify": "web.cli.books:verify",

@@ -1,0 +1,156 @@
+"""Bulk: very many transactions and accounts in one database transaction.
+
+Words: a *bulk* is the work of one caller's write session, chunk after chunk through the door's
+`post_many`; a draft is *known* when its key stands in the book with the same request, whatever
+`source` it was written with: a file that is read again names another run as its source.
+
+Invariants: as `journal.post_many`, as if one after the other in the given order; the caller commits
+the whole or nothing. What is known is looked up once per chunk, never one by one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock, doors, entries, ids, replays
+from ledger.checks import check_account, check_draft
+from ledger.entries import NO_LINKS
+from ledger.errors import KeyReused, Refusal
+from ledger.hashing import account_hash, request_hash
+from ledger.journal import with_room
+from ledger.records import AccountFacts, Draft, Entry
+from ledger.schema import Transaction
+
+CHUNK_COUNT_MAX = 2_000
+_KEYS_PER_READ = 500
+
+
+class Bulk:
+    """What one run posts in one write session.
+
+    Attributes:
+        recorded_at: the moment of all its transactions.
+        new_count: transactions written so far.
+        known_count: drafts that were there already.
+    """
+
+    def __init__(self, session: Session, community_id: UUID) -> None:
+        """Begin a bulk in a write session; the commit is the caller's."""
+        self._session = session
+        self._community_id = community_id
+        self._digest = sha256()
+        self.recorded_at: datetime = clock.now()
+        self.new_count = 0
+        self.known_count = 0
+
+    @property
+    def content_digest(self) -> bytes:
+        """SHA-256 over the content hashes of what was written, in the order of the ids."""
+        return self._digest.digest()
+
+    def post(self, drafts: Sequence[Draft]) -> None:
+        """Post the next drafts; those that are known have no second effect.
+
+        Args:
+            drafts: at most 2,000.
+
+        Raises:
+            KeyReused: a key stands for another request (`key_reused`, with the `field`).
+            Refusal: as `journal.post_many`, with `details["index"]` of the draft.
+        """
+        assert len(drafts) <= CHUNK_COUNT_MAX, "a chunk is held in memory, a bulk is not"
+        fresh = self._fresh(drafts)
+        while fresh and not self._is_written(fresh):
+            fresh = self._fresh(drafts)  # somebody has posted one of these keys in the meantime
+        for entry in fresh.values():
+            self._digest.update(entry.content_hash)
+        self.new_count += len(fresh)
+        self.known_count += len(drafts) - len(fresh)
+
+    def _fresh(self, drafts: Sequence[Draft]) -> dict[int, Entry]:
+        """Return the entries that are to be written, by the place of their draft."""
+        found = dict(known(self._session, self._community_id, drafts))
+        first: dict[str, int] = {}
+        for place, draft in enumerate(drafts):
+            try:
+                check_draft(draft)
+                if refusal := found.get(place):
+                    raise refusal
+                twin = place if place in found else first.setdefault(draft.idempotency_key, place)
+                if twin != place:
+                    replays.check_same(drafts[twin], draft)
+            except Refusal as refused:
+                refused.details["index"] = place
+                raise
+        return {
+            place: entries.make(self._community_id, drafts[place], self.recorded_at)
+            for place in first.values()
+        }
+
+    def _is_written(self, fresh: dict[int, Entry]) -> bool:
+        door, written = doors.of(self._session), list(fresh.values())
+        day = written[0].draft.occurred_on
+        try:
+            return with_room(
+                self._session,
+                self._community_id,
+                day,
+                lambda: door.post_many(self._community_id, written),
+            )
+        except Refusal as refused:
+            refused.details["index"] = list(fresh)[refused.details["index"]]
+            raise
+
+
+def known(
+    session: Session, community_id: UUID, drafts: Sequence[Draft]
+) -> Iterator[tuple[int, KeyReused | None]]:
+    """Give the place of every draft whose key is in the book, with why it is refused, if it is.
+
+    Args:
+        session: any session.
+        community_id: the book.
+        drafts: a chunk.
+    """
+    stored: dict[str, Transaction] = {}
+    keys = [draft.idempotency_key for draft in drafts]
+    for start in range(0, len(keys), _KEYS_PER_READ):
+        query = sa.select(Transaction).where(
+            Transaction.community_id == community_id,
+            Transaction.idempotency_key.in_(keys[start : start + _KEYS_PER_READ]),
+        )
+        stored |= {header.idempotency_key: header for header in session.scalars(query)}
+    for place, draft in enumerate(drafts):
+        header = stored.get(draft.idempotency_key)
+        if header is not None:
+            asked = replace(draft, source=header.source)
+            is_same = request_hash(asked, NO_LINKS) == header.request_hash
+            yield place, None if is_same else replays.difference(session, header, asked)
+
+
+def open_accounts(session: Session, community_id: UUID, wanted: Sequence[tuple[str, str]]) -> None:
+    """Open unbounded accounts, each by its code and its commodity; those that are open stay.
+
+    Args:
+        session: a write session.
+        community_id: the book.
+        wanted: code and commodity of each; the caller has looked that no code stands for another
+            commodity.
+
+    Raises:
+        TextOutOfRange: code or commodity (`text_out_of_range`).
+    """
+    moment = clock.now()
+    facts = []
+    for code, commodity in wanted:
+        check_account(code, commodity, False, (None, None))
+        account = AccountFacts(
+            *(community_id, ids.new_id(), code, commodity), False, None, None, moment
+        )
+        facts.append((account, account_hash(account)))
+    doors.of(session).open_accounts(facts)
