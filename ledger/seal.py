@@ -9,7 +9,7 @@ the transaction of a block the monthly activity is brought up to date, so that a
 is always the balance.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -24,6 +24,8 @@ from ledger.records import Block
 from ledger.schema import Account, Act, ItemKind, Outbox, SealBlock, SealItem, Transaction
 
 BLOCK_ITEM_COUNT_MAX = 1_000
+MOMENT_COUNT_MAX = 400
+"""SQLite joins at most 500 selects into one."""
 GENESIS = bytes(32)
 """What the first block names as the hash before it."""
 
@@ -105,23 +107,55 @@ def head(session: Session, community_id: UUID) -> Head:
     return Head(*row) if row else NOTHING
 
 
-def last_block_before(session: Session, community_id: UUID, moment: datetime) -> Block | None:
-    """Return the last block that was sealed before a moment, or None."""
-    row = session.scalar(
-        sa.select(SealBlock)
-        .where(SealBlock.community_id == community_id, SealBlock.sealed_at < moment)
-        .order_by(SealBlock.sealed_at.desc(), SealBlock.block_no.desc())
-        .limit(1)
+def last_blocks_before(
+    session: Session, community_id: UUID, moments: Sequence[datetime]
+) -> list[Block | None]:
+    """Return for each moment the last block that was sealed before it; in one statement.
+
+    Args:
+        session: any session.
+        community_id: the book.
+        moments: at least one, at most 400; aware.
+    """
+    assert 0 < len(moments) <= MOMENT_COUNT_MAX, "a statement has room for so many looks"
+    looks = [
+        sa.select(
+            sa.literal(place).label("place"),
+            sa.select(SealBlock.block_no)
+            .where(SealBlock.community_id == community_id, SealBlock.sealed_at < moment)
+            .order_by(SealBlock.sealed_at.desc(), SealBlock.block_no.desc())
+            .limit(1)
+            .scalar_subquery()
+            .label("block_no"),
+        )
+        for place, moment in enumerate(moments)
+    ]
+    look = sa.union_all(*looks).subquery()
+    rows = session.execute(
+        sa.select(look.c.place, SealBlock).join(
+            SealBlock,
+            sa.and_(SealBlock.community_id == community_id, SealBlock.block_no == look.c.block_no),
+        )
     )
-    return as_block(row) if row else None
+    found = {place: as_block(row) for place, row in rows}
+    return [found.get(place) for place in range(len(moments))]
 
 
-def blocks(session: Session, community_id: UUID, first_no: int, last_no: int) -> Iterator[Block]:
-    """Give a run of blocks in order, both ends included."""
+def blocks(
+    session: Session, community_id: UUID, runs: Sequence[tuple[int, int]]
+) -> Iterator[Block]:
+    """Give the blocks of some runs in order, each once.
+
+    Args:
+        session: any session.
+        community_id: the book.
+        runs: at least one; number of the first block and of the last.
+    """
     rows = session.scalars(
         sa.select(SealBlock)
         .where(
-            SealBlock.community_id == community_id, SealBlock.block_no.between(first_no, last_no)
+            SealBlock.community_id == community_id,
+            sa.or_(*(SealBlock.block_no.between(first_no, last_no) for first_no, last_no in runs)),
         )
         .order_by(SealBlock.block_no)
     )
@@ -139,8 +173,15 @@ def waiting_books(session: Session) -> Sequence[UUID]:
 
 def prove(session: Session, community_id: UUID, item_id: UUID) -> Proof | None:
     """Return the proof of an item, or None while it is not sealed yet."""
+    return prove_all(session, community_id, [item_id]).get(item_id)
+
+
+def prove_all(
+    session: Session, community_id: UUID, item_ids: Collection[UUID]
+) -> dict[UUID, Proof]:
+    """Return the proofs of those of the items that are sealed, in two statements."""
     found = session.execute(
-        sa.select(SealItem.sequence, SealBlock)
+        sa.select(SealItem.item_id, SealItem.sequence, SealBlock)
         .join(
             SealBlock,
             sa.and_(
@@ -148,21 +189,37 @@ def prove(session: Session, community_id: UUID, item_id: UUID) -> Proof | None:
                 SealBlock.block_no == SealItem.block_no,
             ),
         )
-        .where(SealItem.community_id == community_id, SealItem.item_id == item_id)
-    ).first()
-    if found is None:
-        return None
-    sequence, row = found
-    leaves = session.scalars(
-        sa.select(SealItem.content_hash)
-        .where(
-            SealItem.community_id == community_id,
-            SealItem.sequence.between(row.first_sequence, row.last_sequence),
-        )
-        .order_by(SealItem.sequence)
+        .where(SealItem.community_id == community_id, SealItem.item_id.in_(item_ids))
     ).all()
-    beside = merkle.path(list(leaves), sequence - row.first_sequence)
-    return Proof(sequence, beside, as_block(row))
+    leaves = _leaves(session, community_id, {row.block_no for _, _, row in found})
+    proofs = {}
+    for item_id, sequence, row in found:
+        beside = merkle.path(leaves[row.block_no], sequence - row.first_sequence)
+        proofs[item_id] = Proof(sequence, beside, as_block(row))
+    return proofs
+
+
+def _leaves(
+    session: Session, community_id: UUID, block_nos: Collection[int]
+) -> dict[int, list[bytes]]:
+    leaves: dict[int, list[bytes]] = {block_no: [] for block_no in block_nos}
+    if not leaves:
+        return leaves
+    rows = session.execute(
+        sa.select(SealItem.block_no, SealItem.content_hash)
+        .join(
+            SealBlock,
+            sa.and_(
+                SealBlock.community_id == SealItem.community_id,
+                SealItem.sequence.between(SealBlock.first_sequence, SealBlock.last_sequence),
+            ),
+        )
+        .where(SealBlock.community_id == community_id, SealBlock.block_no.in_(block_nos))
+        .order_by(SealItem.sequence)
+    )
+    for block_no, content_hash in rows:
+        leaves[block_no].append(content_hash)
+    return leaves
 
 
 def as_block(row: SealBlock) -> Block:

@@ -23,7 +23,7 @@ ITEMS_AT_START = 5
 
 def seal_all(world: World) -> list[int]:
     """Seal until nothing waits; return the sizes of the blocks."""
-    sizes = []
+    sizes: list[int] = []
     while True:
         with world.database.begin() as session:
             size = seal.seal(session, world.community_id)
@@ -74,7 +74,7 @@ def _activity(world: World, account_id: UUID) -> list[tuple[date, int, int, int]
             .where(Activity.community_id == world.community_id, Activity.account_id == account_id)
             .order_by(Activity.month_on)
         )
-        return [tuple(row) for row in rows]
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def test_every_item_gets_its_place_and_nothing_waits(world: World) -> None:
@@ -142,21 +142,17 @@ def test_books_wait_by_themselves(world: World) -> None:
     assert sorted(waiting) == sorted(listed)
 
 
-def test_the_last_block_before_a_moment(world: World) -> None:
+def test_the_last_blocks_before_some_moments(world: World) -> None:
     moment = clock.now()
     for day in (9, 10):
         world.give(world.alice, 1)
         with clock.at(moment.replace(year=2027, month=3, day=day)):
             seal_all(world)
 
+    moments = [moment.replace(year=2027, month=3, day=day, hour=0) for day in (9, 10, 11)]
     with world.database.reading() as session:
-        found = [
-            seal.last_block_before(
-                session, world.community_id, moment.replace(year=2027, month=3, day=day, hour=0)
-            )
-            for day in (9, 10, 11)
-        ]
-        run = list(seal.blocks(session, world.community_id, 1, 2))
+        found = seal.last_blocks_before(session, world.community_id, moments)
+        run = list(seal.blocks(session, world.community_id, [(1, 2), (2, 3)]))
 
     assert [block and block.block_no for block in found] == [None, 1, 2]
     assert run == found[1:]
