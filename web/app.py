@@ -25,6 +25,7 @@ from web import (
     errors,
     i18n,
     icons,
+    logs,
     menu,
     security,
     service_words,
@@ -73,7 +74,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     security.configure(app, settings)
-    security.configure_logs()
+    logs.configure()
     session.attach(app, settings, database)
     i18n.init(app)
     auth.init(app)

@@ -4,7 +4,6 @@ And the cookies that fit the address.
 """
 
 import secrets
-import sys
 from datetime import timedelta
 from typing import Any, Final
 
@@ -76,26 +75,6 @@ def configure(app: Flask, settings: Settings) -> None:
         PREFERRED_URL_SCHEME="https" if settings.is_secure else "http",
         WTF_CSRF_TIME_LIMIT=None,  # nobody is hurried: a page may stay open
         WTF_CSRF_HEADERS=["X-CSRFToken"],
-    )
-
-
-def configure_logs() -> None:
-    """Write one JSON line per event.
-
-    A traceback shows no values, since those hold people's data and keys.
-    """
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-            ),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ledger import clock, holds, seal
 from ledger.database import Database
-from ledger.errors import SealOvertaken
+from ledger.errors import SealOvertaken, Unavailable
 from ledger.findings import UNREADABLE
 from ledger.schema import Hold, SealBlock
 from timebank.people.models import Community
@@ -82,6 +82,8 @@ def _seal_block(database: Database, community_id: UUID, failed: Failed) -> int |
             return seal.seal(session, community_id)
     except SealOvertaken:
         return None
+    except Unavailable:
+        raise  # this says nothing about the book
     except UNREADABLE as failure:
         failed(community_id, failure)
         return 0
@@ -96,6 +98,9 @@ def expire_due(database: Database, *, failed: Failed = _raise) -> int:
 
     Returns:
         how many were expired.
+
+    Raises:
+        Unavailable: the database cannot be reached (`unavailable`, `busy`).
     """
     with database.reading() as session:
         due = session.execute(
@@ -116,6 +121,8 @@ def _sweep(database: Database, community_id: UUID, zone: str, failed: Failed) ->
             swept_count += count
             if count < holds.SWEEP_COUNT_MAX:
                 return swept_count
+    except Unavailable:
+        raise
     except UNREADABLE as failure:
         failed(community_id, failure)
         return swept_count

@@ -10,9 +10,12 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from migrations import run as migrations
+from timebank.insight import rights
+from timebank.insight.upkeep import Upkeep
 from timebank.people import organisations
 from timebank.people.sign_in import find_person
 from timebank.settings import Settings
+from web import logs
 from web.cli.book import OpenBook, open_book, require_current
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def serve(*, is_demo: bool) -> None:
     with open_book(is_current=False) as book:
         _require_free_port(book.settings)
         _bring_up_to_date(book)
+        _warn_of_rights(book)
         if is_demo:
             _load_if_empty(book)
         _announce(book, is_demo=is_demo)
@@ -75,6 +79,12 @@ def _bring_up_to_date(book: OpenBook) -> None:
         require_current(book.database)
     elif migrations.present_revision(book.database) != migrations.newest_revision():
         migrations.upgrade(book.settings.database_url)
+
+
+def _warn_of_rights(book: OpenBook) -> None:
+    """Say in one line that the role could do more than its work needs; SQLite has no roles."""
+    if not book.settings.is_sqlite and (line := rights.warning(book.database)):
+        click.echo(f"Warning: {line}", err=True)
 
 
 def _load_if_empty(book: OpenBook) -> bool:
@@ -127,7 +137,10 @@ def _open_sign_ins(book: OpenBook) -> list["SignIn"]:
 
 
 def _serve(settings: Settings) -> None:
-    Server(
+    """Serve, and keep the books sealed from this process: once per server, whatever its workers."""
+    logs.configure()
+    upkeep = Upkeep(settings.database_url)
+    server = Server(
         APPLICATION,
         factory=True,
         interface=Interfaces.WSGI,
@@ -138,4 +151,7 @@ def _serve(settings: Settings) -> None:
         websockets=False,
         workers_kill_timeout=STOP_SECONDS_MAX,
         log_level=LogLevels.warning,
-    ).serve()
+    )
+    server.on_reload(upkeep.restart)
+    with upkeep:
+        server.serve()

@@ -3,7 +3,9 @@
 import click
 
 from migrations import run as migrations
+from timebank.insight import rights
 from timebank.settings import read_settings
+from web.cli.book import open_book
 
 
 @click.group()
@@ -24,3 +26,22 @@ def upgrade(app_role: str | None) -> None:
         raise click.UsageError("--app-role is for PostgreSQL; an SQLite book has no roles.")
     migrations.upgrade(settings.database_url, application_role=app_role)
     click.echo(f"The tables stand at {migrations.newest_revision()}.")
+
+
+@db.command()
+@click.option(
+    "--apply",
+    "role",
+    metavar="ROLE",
+    help="Give these rights to the role and make it if absent; needs the owner of the database.",
+)
+def roles(role: str | None) -> None:
+    """Print as SQL exactly what the role of the running application may do on PostgreSQL."""
+    with open_book() as book:
+        if book.settings.is_sqlite:
+            raise click.UsageError("an SQLite book has no roles: its triggers stand guard alone.")
+        for statement in rights.statements(book.database, role or rights.ROLE):
+            click.echo(f"{statement};")
+        if role is not None:
+            rights.grant(book.database, role)
+            click.echo(f"-- Done: {role} may do this and nothing else with the tables.")
