@@ -9,7 +9,15 @@ from timebank.settings import PREFIX, Settings, WrongSettings, read_settings
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DATABASE_URL", "HOST", "PORT", "SECRET_KEY", "BASE_URL", "DEFAULT_LOCALE"):
+    for name in (
+        "DATABASE_URL",
+        "HOST",
+        "PORT",
+        "SECRET_KEY",
+        "BASE_URL",
+        "DEFAULT_LOCALE",
+        "WEBHOOKS_PRIVATE_NETWORK",
+    ):
         monkeypatch.delenv(PREFIX + name, raising=False)
     monkeypatch.setenv("TIMEBANK_DATA_DIR", str(tmp_path / "data"))
 
@@ -28,6 +36,7 @@ def test_defaults_are_an_sqlite_book_in_the_data_folder(tmp_path: Path) -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.base_url == "http://127.0.0.1:8000"
     assert settings.default_locale == "zh"
+    assert not settings.webhooks_private_network
     assert settings.is_sqlite
     assert not settings.is_secure
 
@@ -51,6 +60,7 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         "SECRET_KEY": "k" * 32,
         "BASE_URL": "https://bank.example.org/",
         "DEFAULT_LOCALE": "en",
+        "WEBHOOKS_PRIVATE_NETWORK": "1",
     }
     for name, value in given.items():
         monkeypatch.setenv(PREFIX + name, value)
@@ -65,6 +75,7 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         secret_key="k" * 32,
         base_url="https://bank.example.org",
         default_locale="en",
+        webhooks_private_network=True,
     )
     assert settings.is_secure
 
@@ -78,6 +89,7 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         ("PORT", "８０００", "expected a whole number from 1 to 65535, not '８０００'."),
         ("SECRET_KEY", "k" * 31, "expected at least 32 characters, it has 31."),
         ("DEFAULT_LOCALE", "fr", "expected zh or en, not 'fr'."),
+        ("WEBHOOKS_PRIVATE_NETWORK", "yes", "expected 0 or 1, not 'yes'."),
         ("HOST", " ", "expected some text, it is empty."),
         ("BASE_URL", "bank.example.org", "not 'bank.example.org'."),
         ("BASE_URL", "ftp://bank.example.org", "not 'ftp://bank.example.org'."),

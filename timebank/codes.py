@@ -54,6 +54,7 @@ class Purpose(StrEnum):
     CERTIFICATE = "certificate"
     DOCUMENT = "document"
     CARD = "card"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 
 PREFIX: Final = "TIMEBANK_"
 LOCALES: Final = ("zh", "en")
+OFF: Final = "0"
+ON: Final = "1"
 PORT_MIN: Final = 1
 PORT_MAX: Final = 65_535
 SECRET_KEY_LENGTH_MIN: Final = 32
@@ -53,6 +55,8 @@ class Settings:
         secret_key: at least 32 characters; signs sessions and is the root of every scannable code.
         base_url: what QR codes carry, without a trailing slash.
         default_locale: `zh` or `en`, for readers who have not chosen.
+        webhooks_private_network: `1` lets webhooks send to private and loopback addresses, for a
+            receiver on one's own network; `0` refuses them.
     """
 
     database_url: str
@@ -62,6 +66,7 @@ class Settings:
     secret_key: str
     base_url: str
     default_locale: str
+    webhooks_private_network: bool = False
 
     @property
     def is_secure(self) -> bool:
@@ -88,6 +93,7 @@ def read_settings() -> Settings:
     secret_key = env.str("SECRET_KEY", None, validate=_secret_key)
     base_url = env.str("BASE_URL", None, validate=_base_address)
     default_locale = env.str("DEFAULT_LOCALE", "zh", validate=_locale)
+    private_network = env.str("WEBHOOKS_PRIVATE_NETWORK", "0", validate=_switch)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -100,6 +106,7 @@ def read_settings() -> Settings:
         secret_key=secret_key or _kept_secret_key(data_dir),
         base_url=(base_url or f"http://{_visible(host)}:{port}").rstrip("/"),
         default_locale=default_locale,
+        webhooks_private_network=private_network == ON,
     )
 
 
@@ -133,6 +140,11 @@ def _secret_key(value: str) -> None:
 def _locale(value: str) -> None:
     if value not in LOCALES:
         raise ValidationError(f"expected {' or '.join(LOCALES)}, not {value!r}.")
+
+
+def _switch(value: str) -> None:
+    if value not in (OFF, ON):
+        raise ValidationError(f"expected {OFF} or {ON}, not {value!r}.")
 
 
 def _base_address(value: str) -> None:
