@@ -36,6 +36,7 @@ from web.preferences import init as init_preferences
 
 PAGES: Final = (
     "web.pages.public",
+    "web.pages.books",
     "web.pages.account",
     "web.pages.members",
     "web.pages.member",
@@ -56,6 +57,7 @@ API: Final = (
     "web.api.attendance",
     "web.api.shop",
     "web.api.rewards",
+    "web.api.proofs",
 )
 
 
