@@ -13,9 +13,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger import clock
 from ledger.errors import UnknownAccount
 from ledger.records import Balance
-from ledger.schema import Account, Activity, BalanceRow, Outbox, Posting, Transaction
+from ledger.schema import Account, Activity, BalanceRow, Hold, Outbox, Posting, Transaction
 
 STATEMENT_LIMIT_MAX = 500
 
@@ -88,6 +89,45 @@ def balances(
     for account_id in account_ids:
         if account_id not in found:
             raise UnknownAccount(account_id=str(account_id))
+    return found
+
+
+def spendable(
+    session: Session, community_id: UUID, account_ids: Collection[UUID]
+) -> dict[UUID, Balance]:
+    """Return what each of the accounts holds, overdue holds counted as given back.
+
+    A post expires what is overdue before it refuses, so this is what could leave an account now,
+    whenever the sweeper comes by. One statement more than `balances`, and only where something is
+    held.
+
+    Raises:
+        UnknownAccount: one is not in this book (`unknown_account`).
+    """
+    found = balances(session, community_id, account_ids)
+    holding = [key for key, held in found.items() if held.available_minor < held.posted_minor]
+    if not holding:
+        return found
+    overdue = session.execute(
+        sa.select(Posting.account_id, sa.func.sum(Posting.amount_minor))
+        .join(
+            Hold,
+            sa.and_(
+                Hold.community_id == Posting.community_id,
+                Hold.transaction_id == Posting.transaction_id,
+            ),
+        )
+        .where(
+            Hold.community_id == community_id,
+            Hold.expires_at <= clock.now(),
+            Posting.account_id.in_(holding),
+            Posting.amount_minor < 0,
+        )
+        .group_by(Posting.account_id)
+    )
+    for account_id, held_minor in overdue:
+        posted_minor, available_minor = found[account_id]
+        found[account_id] = Balance(posted_minor, available_minor - int(held_minor))
     return found
 
 

@@ -47,6 +47,7 @@ class Home:
         member: the reader.
         service_minutes: all recorded service.
         points: points that can be spent now.
+        reserved_points: points kept for reserved goods, on top of them.
         month_count: services in the book this month.
         month_minutes: their counted minutes.
         next: where the reader is awaited next.
@@ -55,6 +56,7 @@ class Home:
     member: Member
     service_minutes: int
     points: int
+    reserved_points: int
     month_count: int
     month_minutes: int
     next: SlotLine | None
@@ -128,12 +130,14 @@ def home(session: Session, actor: Actor) -> Home:
     """
     member = _self(session, actor)
     accounts = (member.service_account_id, member.points_account_id)
-    held = reports.balances(session, actor.community_id, accounts)
+    held = reports.spendable(session, actor.community_id, accounts)
+    points = held[member.points_account_id]
     count, minutes = _this_month(session, actor)
     return Home(
         member=member,
         service_minutes=held[member.service_account_id].posted_minor,
-        points=held[member.points_account_id].available_minor,
+        points=points.available_minor,
+        reserved_points=points.posted_minor - points.available_minor,
         month_count=count,
         month_minutes=minutes,
         next=next_slot(session, actor),
@@ -157,7 +161,8 @@ def pay_code(session: Session, actor: Actor, keys: CodeKeys) -> PayCode:
     """
     member = _self(session, actor)
     now = clock.now()
-    held = reports.balance(session, actor.community_id, member.points_account_id)
+    account_id = member.points_account_id
+    held = reports.spendable(session, actor.community_id, [account_id])[account_id]
     return PayCode(
         digits=codes.pay_code(keys, actor.community_id, member.alias, now),
         seconds_left=codes.PAY_STEP_SECONDS - int(now.timestamp()) % codes.PAY_STEP_SECONDS,
@@ -291,7 +296,7 @@ def _returned(session: Session, actor: Actor, entries: Collection[Transaction]) 
         select(Transaction.id, Transaction.narration).where(
             Transaction.community_id == actor.community_id,
             Transaction.id.in_(sales),
-            Transaction.kind == TransactionKind.REDEMPTION,
+            Transaction.kind.in_((TransactionKind.REDEMPTION, TransactionKind.HOLD_POST)),
         )
     )
     return {sales[sale_id]: goods for sale_id, goods in found}

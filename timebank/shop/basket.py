@@ -27,6 +27,7 @@ from timebank.shop.errors import (
 )
 from timebank.shop.goods import find_items
 from timebank.shop.models import QUANTITY_MAX, IdentifiedBy, Item, Redemption, Refund
+from timebank.shop.reserved import open_points
 
 ROWS_MAX = 50
 
@@ -82,7 +83,8 @@ class Row:
 class Basket:
     """The rows, and what they mean for the member.
 
-    Amounts in points; `available` and `left_today` are None while no member stands at the till.
+    Amounts in points; `available` and `left_today` are None while no member stands at the till, and
+    leave out what is reserved.
     `by_card_today` is what the member redeemed by card today, returns off.
     """
 
@@ -162,28 +164,42 @@ def read_basket(
         BasketTooLong, BasketRepeats, QuantityInvalid: as in `check_lines`.
     """
     actor.require(Permission.KEEP_SHOP)
+    return judge_basket(session, actor, lines=lines, member=member, community=community)
+
+
+def judge_basket(
+    session: Session,
+    actor: Actor,
+    *,
+    lines: tuple[Line, ...],
+    member: Member | None,
+    community: Community,
+) -> Basket:
+    """Return the basket of `read_basket` to a caller that has asked for its own permission."""
     if lines:
         check_lines(lines)
     numbers = [line.item_number for line in lines]
     items = find_items(session, actor, item_numbers=numbers) if numbers else {}
     balances = _available(session, actor, items, member)
-    redeemed, by_card = _redeemed_today(session, member, community) if member else (0, 0)
-    left = max(community.redeem_points_per_day_max - redeemed, 0) if member else None
+    used, by_card = used_today(session, member, community) if member else (0, 0)
+    left = max(community.redeem_points_per_day_max - used, 0) if member else None
     available = balances.get(member.points_account_id) if member else None
     return Basket(_rows(lines, items, balances, left), available, left, by_card)
 
 
-def _redeemed_today(session: Session, member: Member, community: Community) -> tuple[int, int]:
-    """Return how many points the member redeemed today, in all and by card.
+def used_today(session: Session, member: Member, community: Community) -> tuple[int, int]:
+    """Return the points that use up the member's day: in all, and what of it was by card.
 
-    A returned receipt counts no more.
+    A returned receipt counts no more. An open reservation counts on every day on which it can be
+    collected, so that collecting it never passes the limit.
     """
     is_by_card = Redemption.identified_by == IdentifiedBy.CARD
     by_card = sa.case((is_by_card, Redemption.total_points), else_=0)
-    redeemed, redeemed_by_card = session.execute(
+    redeemed, redeemed_by_card, kept = session.execute(
         sa.select(
             sa.func.coalesce(sa.func.sum(Redemption.total_points), 0),
             sa.func.coalesce(sa.func.sum(by_card), 0),
+            open_points(member),
         )
         .join(
             Refund,
@@ -198,7 +214,7 @@ def _redeemed_today(session: Session, member: Member, community: Community) -> t
             Refund.id.is_(None),
         )
     ).one()
-    return int(redeemed), int(redeemed_by_card)
+    return int(redeemed) + int(kept), int(redeemed_by_card)
 
 
 def _today(community: Community) -> datetime:
@@ -214,7 +230,7 @@ def _available(
         accounts.append(member.points_account_id)
     if not accounts:
         return {}
-    balances = reports.balances(session, actor.community_id, accounts)
+    balances = reports.spendable(session, actor.community_id, accounts)
     return {account_id: balance.available_minor for account_id, balance in balances.items()}
 
 

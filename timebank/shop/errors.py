@@ -203,6 +203,46 @@ class Insufficient(Refused):
     message = N_("This needs %(needed)s points, %(available)s available.")
 
 
+# ---------------------------------------------------------------- reservations
+
+
+class ReservationNotFound(NotFound):
+    """No such reservation, or somebody else's: the two answer alike."""
+
+    code = "reservation_not_found"
+    message = N_("There is no such reservation here.")
+
+
+class TooManyReservations(Refused):
+    """A member keeps only so many reservations at a time."""
+
+    code = "too_many_reservations"
+    message = N_(
+        "You have %(count_max)s reservations already. Collect or cancel one of them first."
+    )
+
+
+class ReservationLapsed(Refused):
+    """Its time is over; points and pieces are free again."""
+
+    code = "reservation_lapsed"
+    message = N_("The reservation of %(item_name)s ran out on %(last_day)s.")
+
+
+class ReservationCancelled(Refused):
+    """It was called off."""
+
+    code = "reservation_cancelled"
+    message = N_("The reservation of %(item_name)s was cancelled.")
+
+
+class ReservationCollected(Refused):
+    """The goods were handed over before."""
+
+    code = "reservation_collected"
+    message = N_("The reserved %(item_name)s was handed over already.")
+
+
 # ---------------------------------------------------------------- receipts and returns
 
 

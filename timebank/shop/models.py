@@ -1,11 +1,11 @@
-"""Tables of the charity shop: items (kinds of goods), photos, donations, redemptions and refunds.
+"""Tables of the charity shop: items (kinds of goods), photos, donations, redemptions, reservations.
 
 Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001).
 Prices are set by somebody else than the maker.
 
-Invariants: donations, redemptions, their lines, refunds and used pay codes are only inserted
-(triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves; points
-paid for exchanged goods follow from the pieces and the price in the same row.
+Invariants: donations, redemptions, their lines, refunds, used pay codes and reservations are only
+inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
+points paid for exchanged goods follow from the pieces and the price in the same row.
 """
 
 from datetime import datetime
@@ -311,3 +311,42 @@ class PayCodeUse(Base):
     step: Mapped[int] = mapped_column(primary_key=True)
     nonce: Mapped[str]
     """The till's nonce, so that a retry of the same sale is not a second use."""
+
+
+class Reservation(Base):
+    """Pieces put by for a member: the paper of a hold on points and pieces.
+
+    When it was made, when it runs out and what became of it are facts of the hold, and are stored
+    there alone (see `timebank/shop/reserved.py`).
+    """
+
+    __tablename__ = "reservation"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "nonce"),
+        sa.UniqueConstraint("community_id", "transaction_id"),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
+        sa.CheckConstraint(f"quantity BETWEEN 1 AND {QUANTITY_MAX}", name="quantity"),
+        sa.CheckConstraint("price_points > 0", name="price_points"),
+        sa.CheckConstraint("total_points = quantity * price_points", name="total_points"),
+        _nonce_length(),
+        sa.Index("ix_reservation_member", "community_id", "member_id", "id"),
+        sa.Index("ix_reservation_item", "community_id", "item_id"),
+        STRICT,
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[str]
+    member_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    item_number: Mapped[int] = mapped_column(Count)
+    item_name: Mapped[str]
+    quantity: Mapped[int] = mapped_column(Count)
+    price_points: Mapped[int] = mapped_column(Count)
+    """The price of the moment it was made: the till takes this one."""
+    total_points: Mapped[int] = mapped_column(Count)
+    transaction_id: Mapped[UUID]
+    """The hold."""

@@ -2,8 +2,9 @@
 
 Words: a *shelf entry* is an item with the pieces that can be taken now.
 
-Invariant: a list takes two statements, however many goods there are (the pieces are the ledger's
-balances, read together).
+Invariants: what is reserved cannot be taken, and can be again from the moment its time is over; a
+list takes two statements, three where something is reserved, however many goods there are (the
+pieces are the ledger's balances, read together).
 """
 
 from dataclasses import dataclass
@@ -66,8 +67,7 @@ def read_entry(session: Session, actor: Actor, *, item_number: int) -> ShelfEntr
     """
     actor.require(Permission.SEE_OWN_RECORD)
     item = find_item(session, actor, item_number=item_number)
-    balance = reports.balance(session, actor.community_id, item.stock_account_id)
-    return ShelfEntry(item, balance.available_minor)
+    return _entry(session, item)
 
 
 def read_public_entry(
@@ -81,8 +81,7 @@ def read_public_entry(
     item, community = read_public_item(
         session, community_code=community_code, item_number=item_number
     )
-    balance = reports.balance(session, item.community_id, item.stock_account_id)
-    return ShelfEntry(item, balance.available_minor), community
+    return _entry(session, item), community
 
 
 def find_goods(session: Session, actor: Actor, *, text: str) -> list[ShelfEntry]:
@@ -90,6 +89,12 @@ def find_goods(session: Session, actor: Actor, *, text: str) -> list[ShelfEntry]
     actor.require(Permission.HANDLE_GOODS)
     holds = Item.name.icontains(text.strip()[:SEARCH_LENGTH_MAX], autoescape=True)
     return _entries(session, actor, holds, limit=FOUND_MAX)
+
+
+def _entry(session: Session, item: Item) -> ShelfEntry:
+    account_id = item.stock_account_id
+    held = reports.spendable(session, item.community_id, [account_id])
+    return ShelfEntry(item, held[account_id].available_minor)
 
 
 def _entries(
@@ -104,5 +109,5 @@ def _entries(
     if not items:
         return []
     accounts = [item.stock_account_id for item in items]
-    balances = reports.balances(session, actor.community_id, accounts)
+    balances = reports.spendable(session, actor.community_id, accounts)
     return [ShelfEntry(item, balances[item.stock_account_id].available_minor) for item in items]

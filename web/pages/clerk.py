@@ -22,11 +22,12 @@ from timebank.errors import Refusal
 from timebank.people.organisations import get_community
 from timebank.shop import receipts, scans
 from timebank.shop.basket import Basket, read_basket
+from timebank.shop.booking import needs_pin
 from timebank.shop.identity import Holder, identify
 from timebank.shop.receipts import Receipt
 from timebank.shop.refunds import refund
 from timebank.shop.scans import FoundByName, Scanned
-from timebank.shop.till import Sale, needs_pin, redeem
+from timebank.shop.till import Sale, redeem
 from web import fields
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
@@ -86,7 +87,8 @@ class Counter:
         """Whether F2 will ask for the PIN."""
         if self.holder is None or self.basket is None or not self.basket.total_points:
             return False
-        return needs_pin(self.holder, self.basket)
+        points = self.basket.by_card_today + self.basket.total_points
+        return needs_pin(self.holder, points)
 
     @property
     def left_after(self) -> int | None:

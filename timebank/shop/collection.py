@@ -1,0 +1,164 @@
+"""Collecting: reserved goods are handed over at the till.
+
+The story of one: `identify` the member as for a sale, `list_open` what is kept for them, `collect`.
+The hold is posted as it stands, as an ordinary redemption with its receipt, so that a return is the
+same as of any other sale.
+
+Invariants: the price is the reserved one, whatever happened to it since; the same nonce gives the
+same receipt; of collecting, cancelling and running out, one happens; locks are taken in the till's
+order (member, ledger accounts, the community's counter).
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from ledger import clock, holds
+from ledger.errors import HoldExpired, HoldResolved
+from ledger.holds import Resolution
+from ledger.ids import new_id
+from timebank.actors import Actor, Permission
+from timebank.codes import CodeKeys
+from timebank.people.models import Member
+from timebank.shop import booking, receipts
+from timebank.shop.basket import used_today
+from timebank.shop.errors import NonceReused, ReservationCancelled, ReservationNotFound
+from timebank.shop.goods import check_nonce
+from timebank.shop.identity import Found, accept, find
+from timebank.shop.models import Redemption, RedemptionLine, Reservation
+from timebank.shop.receipts import Receipt
+from timebank.shop.reservations import lapsed, refuse_ended
+from timebank.shop.reserved import ReservationState, Reserved, is_open, read_reserved
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What the clerk hands over.
+
+    Args:
+        reservation_id: which reservation; of this member.
+        holder: as of a sale: a scan, a ticket, or a volunteer number found by name.
+        nonce: the till's own number; the same nonce is the same receipt.
+        pin: as typed by the member; None when none was typed.
+    """
+
+    reservation_id: UUID
+    holder: str
+    nonce: str
+    pin: str | None = None
+
+
+def list_open(session: Session, actor: Actor, *, member: Member) -> list[Reserved]:
+    """Return what is kept for the member at the till, the oldest first.
+
+    Args:
+        session: read-only.
+        actor: needs `keep_shop`.
+        member: of the actor's community.
+    """
+    actor.require(Permission.KEEP_SHOP)
+    return read_reserved(session, actor.community_id, Reservation.member_id == member.id, is_open())
+
+
+def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOver) -> Receipt:
+    """Hand reserved goods over: the hold is posted at the reserved price, with a receipt.
+
+    The day's limit is not asked again: an open reservation has counted all the time.
+
+    Args:
+        session: write session.
+        actor: needs `keep_shop`; not the member.
+        keys: the root key.
+        hand_over: what, and to whom.
+
+    Raises:
+        Invalid: nonce_invalid, unknown_code.
+        NotFound: reservation_not_found (also when it is another member's), invalid (card),
+            member_not_found.
+        NotAllowed: own_account.
+        Refused: reservation_collected, reservation_cancelled, reservation_lapsed, revoked,
+            code_expired, code_used, scan_again, suspended, pin_required, pin_missing, pin_wrong,
+            pin_locked, nonce_reused.
+    """
+    actor.require(Permission.KEEP_SHOP)
+    check_nonce(hand_over.nonce)
+    found = find(session, actor, keys, scan=hand_over.holder, lock=True)
+    kept = _kept_for(session, found, hand_over.reservation_id)
+    earlier = receipts.find_by_nonce(session, actor.community_id, hand_over.nonce)
+    if earlier is not None:
+        if earlier.redemption.transaction_id != kept.ended_by_id:
+            raise NonceReused
+        return earlier
+    accept(actor, found)
+    refuse_ended(kept, found.community)
+    if kept.state is ReservationState.CANCELLED:
+        raise ReservationCancelled(item_name=kept.reservation.item_name)
+    _, by_card = used_today(session, found.member, found.community)
+    booking.authorise(
+        session,
+        found,
+        by_card_points=by_card + kept.reservation.total_points,
+        pin=hand_over.pin,
+        nonce=hand_over.nonce,
+    )
+    return _hand_over(session, actor, found, kept, hand_over.nonce)
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def _kept_for(session: Session, found: Found, reservation_id: UUID) -> Reserved:
+    """Return the reservation of the member who stands there."""
+    reserved = read_reserved(
+        session,
+        found.member.community_id,
+        Reservation.id == reservation_id,
+        Reservation.member_id == found.member.id,
+    )
+    if not reserved:
+        raise ReservationNotFound
+    return reserved[0]
+
+
+def _hand_over(session: Session, actor: Actor, found: Found, kept: Reserved, nonce: str) -> Receipt:
+    """Post the hold as it stands, and write the receipt of an ordinary redemption."""
+    reservation, redemption_id = kept.reservation, new_id()
+    resolution = Resolution(
+        occurred_on=clock.today(found.community.time_zone),
+        idempotency_key=f"redemption:{nonce}",
+        actor=actor.reference,
+        source=f"redemption:{redemption_id}",
+        narration=booking.narration([(reservation.item_name, reservation.quantity)]),
+    )
+    try:
+        posted = holds.post(session, actor.community_id, reservation.transaction_id, resolution)
+    except (HoldResolved, HoldExpired) as refusal:
+        raise lapsed(kept, found.community) from refusal
+    redemption = Redemption(
+        community_id=actor.community_id,
+        id=redemption_id,
+        nonce=nonce,
+        member_id=found.member.id,
+        clerk_member_id=actor.member_id,
+        identified_by=found.identified_by,
+        total_points=reservation.total_points,
+        redeemed_at=clock.now(),
+        transaction_id=posted.transaction_id,
+    )
+    return booking.write_receipt(session, redemption, found.member, (_line(redemption, kept),))
+
+
+def _line(redemption: Redemption, kept: Reserved) -> RedemptionLine:
+    reservation = kept.reservation
+    return RedemptionLine(
+        community_id=redemption.community_id,
+        redemption_id=redemption.id,
+        line_no=1,
+        item_id=reservation.item_id,
+        item_number=reservation.item_number,
+        item_name=reservation.item_name,
+        quantity=reservation.quantity,
+        price_points=reservation.price_points,
+        sum_points=reservation.total_points,
+    )
