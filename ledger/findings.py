@@ -3,6 +3,7 @@
 Words: a *finding* is one thing that is wrong, with a stable code, its subject and a sentence.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,7 +15,8 @@ from ledger.errors import Refusal
 # What reading a damaged row meets: text that is no date, key, number or JSON (ValueError), a value
 # of another kind (TypeError, AttributeError), a row that others stand on and that is gone
 # (LookupError, AssertionError), a sum beyond 64 bits (ArithmeticError), a document that a rule
-# refuses (Refusal), a page of the file that the database cannot read (SQLAlchemyError).
+# refuses (Refusal), a page of the file that the database cannot read (SQLAlchemyError), a number
+# that no hash has room for (struct.error).
 UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -24,6 +26,7 @@ UNREADABLE: Final = (
     ArithmeticError,
     Refusal,
     sa.exc.SQLAlchemyError,
+    struct.error,
 )
 
 

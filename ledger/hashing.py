@@ -19,13 +19,13 @@ from uuid import UUID
 from ledger.records import AccountFacts, ActFacts, Draft, Links
 
 VERSION = b"\x01"
-_LAYERS = (b"\x00", b"\x01")
+LAYERS = (b"\x00", b"\x01")
 """Posted, pending."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NO_LINKS = Links()
-_length = struct.Struct(">I").pack
-_integer = struct.Struct(">q").pack
+length_bytes = struct.Struct(">I").pack
+integer_bytes = struct.Struct(">q").pack
 
 Field = UUID | str | int | bytes | date | datetime | None
 
@@ -42,7 +42,7 @@ def request_hash(draft: Draft, links: Links = _NO_LINKS) -> bytes:
         draft.narration.encode(),
     ]
     for account_id, amount_minor, is_pending in draft.legs:
-        fields.append(account_id.bytes + _integer(amount_minor) + _LAYERS[is_pending])
+        fields.append(account_id.bytes + integer_bytes(amount_minor) + LAYERS[is_pending])
     return framed_hash(fields)
 
 
@@ -79,7 +79,7 @@ def framed_hash(fields: Iterable[bytes]) -> bytes:
     """Return the SHA-256 of fields that are bytes already."""
     framed = [VERSION]
     for field in fields:
-        framed.append(_length(len(field)))
+        framed.append(length_bytes(len(field)))
         framed.append(field)
     return sha256(b"".join(framed)).digest()
 
@@ -93,10 +93,10 @@ def _form(field: Field) -> bytes:
         case UUID():
             return field.bytes
         case datetime():
-            return _integer((field - _EPOCH) // _MICROSECOND)
+            return integer_bytes((field - EPOCH) // _MICROSECOND)
         case date():
             return field.isoformat().encode()
         case int():
-            return _integer(field)
+            return integer_bytes(field)
         case str():
             return field.encode()

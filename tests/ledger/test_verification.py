@@ -72,11 +72,11 @@ DAMAGES = {
     ),
     "a missing balance": (
         "DELETE FROM ledger_balance WHERE account_id = :alice",
-        {"balance_differs"},
+        {"balance_differs", "account_changed"},
     ),
     "a bound": (
         "UPDATE ledger_balance SET ceiling_minor = 5 WHERE account_id = :alice",
-        {"out_of_bounds"},
+        {"out_of_bounds", "account_changed"},
     ),
     "an emptied outbox": (
         "DELETE FROM ledger_outbox WHERE item_id = :given",

@@ -86,14 +86,18 @@ def verify_book(session: Session, actor: Actor) -> BookReport:
 def _report(session: Session, community: Community) -> BookReport:
     community_id = community.community_id
     query = sa.select(sa.func.count()).select_from(Transaction)
+    outcome = kernel.check_book(session, community_id)
     return BookReport(
         community_code=community.code,
         transaction_count=session.scalar(query.where(Transaction.community_id == community_id))
         or 0,
-        findings=tuple(
-            finding
-            for check in (*kernel.PASSES, *provenance.PASSES)
-            for finding in guarded(check.__name__, check(session, community_id))
+        findings=(
+            *outcome.findings,
+            *(
+                finding
+                for check in provenance.PASSES
+                for finding in guarded(check.__name__, check(session, community_id))
+            ),
         ),
     )
 
