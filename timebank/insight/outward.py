@@ -113,7 +113,7 @@ def send(
     with _Deadline(timeout_seconds) as deadline:
         try:
             with _connect(target, addresses, deadline) as connection:
-                return _exchange(target, connection, body, headers)
+                return _exchange(target, connection, deadline, body, headers)
         except _Failed as failed:
             failure = failed.failure
         except TimeoutError:
@@ -184,14 +184,26 @@ def _connect(target: Target, addresses: list[str], deadline: "_Deadline") -> soc
 
 
 def _exchange(
-    target: Target, connection: socket.socket, body: bytes, headers: Mapping[str, str]
+    target: Target,
+    connection: socket.socket,
+    deadline: "_Deadline",
+    body: bytes,
+    headers: Mapping[str, str],
 ) -> Answer:
+    """Send the request, read the head of the answer and the beginning of its text.
+
+    Raises:
+        OSError: the connection broke, or was cut in time.
+        http.client.HTTPException: what came is no answer.
+    """
     client = http.client.HTTPConnection(target.host, target.port)
     client.sock = connection
     try:
         fixed = {"Host": target.netloc, "Accept-Encoding": "identity", "Connection": "close"}
         client.request("POST", target.path, body, {**fixed, **headers})
         with client.getresponse() as response:
+            if deadline.has_passed:  # a head that was cut off looks like a whole one
+                raise TimeoutError
             return Answer(response.status, _judged(response.status), _beginning(response))
     finally:
         client.close()

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "serve": "web.cli.serving:serve",
     "user": "web.cli.people:user",
     "verify": "web.cli.books:verify",
+    "webhooks": "web.cli.webhooks:webhooks",
 }
 YOUNG_OBJECTS_MAX: Final = 50_000
 """Between two rounds of the garbage collector. What a start makes stays: under Python's own 700 the
