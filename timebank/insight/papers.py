@@ -1,8 +1,8 @@
 """The papers behind the book, and the legs that follow from each.
 
 Words: a *paper* is the row that says why a transaction exists: a confirmed attendance, a donation,
-a redemption. Its *legs* are what the book must hold for it: account to amount, no more and no
-fewer.
+a redemption, a reservation. Its *legs* are what the book must hold for it: account to amount, no
+more and no fewer.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from timebank.rewards.models import PointsPolicy
 from timebank.rewards.points import Rule, read_rule
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
-from timebank.shop.models import Donation, Item, Redemption, RedemptionLine
+from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Reservation
 
 ROWS_PER_FETCH: Final = 500
 
@@ -39,12 +39,14 @@ class Paper:
         transaction_id: its one transaction.
         legs: account to amount; zero amounts are left out.
         problems: what is wrong with the paper itself.
+        is_hold: whether the legs are set aside only; what ends a hold gives them back.
     """
 
     source: str
     transaction_id: UUID
     legs: Legs
     problems: tuple[str, ...] = ()
+    is_hold: bool = False
 
 
 def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
@@ -141,6 +143,32 @@ def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
     shop_id = chart.shop_redeemed_id(session, community_id)
     for _, rows in groupby(_stream(session, query), key=lambda row: row[0].id):
         yield _redemption(list(rows), shop_id)
+
+
+def reservations(session: Session, community_id: UUID) -> Iterator[Paper]:
+    """Give every reservation: points and pieces set aside as a redemption would move them."""
+    query = (
+        sa.select(Reservation, Member.points_account_id, Item.stock_account_id, Item.out_account_id)
+        .outerjoin_from(Reservation, Member, _is(Member, Reservation, Reservation.member_id))
+        .outerjoin(Item, _is(Item, Reservation, Reservation.item_id))
+        .where(Reservation.community_id == community_id)
+    )
+    shop_id = chart.shop_redeemed_id(session, community_id)
+    for reservation, points_id, stock_id, out_id in _stream(session, query):
+        yield Paper(
+            source=f"reservation:{reservation.id}",
+            transaction_id=reservation.transaction_id,
+            legs=_without_zeros(
+                {
+                    points_id: -reservation.total_points,
+                    shop_id: reservation.total_points,
+                    stock_id: -reservation.quantity,
+                    out_id: reservation.quantity,
+                }
+            ),
+            problems=(*_absent(member=points_id), *_absent(goods=stock_id)),
+            is_hold=True,
+        )
 
 
 def _redemption(rows: list[Any], shop_id: UUID) -> Paper:

@@ -18,14 +18,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
-from ledger.schema import Account, Posting, Transaction
+from ledger.schema import Account, Posting, Transaction, TransactionKind
 from timebank.insight import papers
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister, Commendation
 from timebank.rewards.papers import content_hash
 from timebank.service.models import Attendance, AttendanceState
-from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Refund
+from timebank.shop.models import (
+    Donation,
+    Item,
+    Redemption,
+    RedemptionLine,
+    Refund,
+    Reservation,
+)
 
 PAPERS_PER_READING: Final = 200
 
@@ -48,6 +55,11 @@ def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Findi
 def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every redemption has moved its points and its pieces, and its lines sum to its total."""
     return _compared(session, community_id, papers.redemptions(session, community_id))
+
+
+def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every reservation has set its points and its pieces aside, and moved nothing by that."""
+    return _compared(session, community_id, papers.reservations(session, community_id))
 
 
 def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Finding]:
@@ -84,7 +96,7 @@ def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> It
 
 
 def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
-    """Every transaction has an attendance, a donation or a redemption behind it.
+    """Every transaction has an attendance, a donation, a redemption or a reservation behind it.
 
     What was reversed again is left out: a voided attendance lets go of its transaction.
     """
@@ -120,8 +132,8 @@ def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Itera
         yield Finding(
             "without_paper",
             f"transaction:{transaction_id}",
-            f"{kind} moves {moves}, and no confirmed attendance, donation or redemption stands"
-            f" behind it (it names {source})",
+            f"{kind} moves {moves}, and no confirmed attendance, donation, redemption or"
+            f" reservation stands behind it (it names {source})",
         )
 
 
@@ -153,6 +165,7 @@ def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iter
             sa.and_(
                 Posting.community_id == Item.community_id,
                 Posting.account_id == Item.out_account_id,
+                sa.not_(Posting.is_pending),
             ),
             isouter=True,
         )
@@ -230,6 +243,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     attendances_are_posted,
     donations_are_posted,
     redemptions_are_posted,
+    reservations_are_held,
     refunds_reverse_their_redemption,
     nothing_moves_without_a_paper,
     reversals_have_their_refund,
@@ -247,7 +261,8 @@ def _compared(session: Session, community_id: UUID, found: Iterator[Paper]) -> I
     while page := list(islice(found, PAPERS_PER_READING)):
         held = _transactions(session, community_id, [paper.transaction_id for paper in page])
         for paper in page:
-            source, legs = held.get(paper.transaction_id, (None, {}))
+            source, posted, pending = held.get(paper.transaction_id, (None, {}, {}))
+            legs = pending if paper.is_hold else posted
             for problem in _problems(paper, source, legs):
                 yield Finding("paper_differs", paper.source, problem)
 
@@ -267,10 +282,16 @@ def _problems(paper: Paper, source: str | None, legs: Legs) -> Iterator[str]:
 
 def _transactions(
     session: Session, community_id: UUID, transaction_ids: list[UUID]
-) -> dict[UUID, tuple[str, Legs]]:
-    """Return source and legs of the transactions that are there, with one statement."""
+) -> dict[UUID, tuple[str, Legs, Legs]]:
+    """Return source, posted and pending legs of the transactions there, with one statement."""
     query = (
-        sa.select(Transaction.id, Transaction.source, Posting.account_id, Posting.amount_minor)
+        sa.select(
+            Transaction.id,
+            Transaction.source,
+            Posting.account_id,
+            Posting.amount_minor,
+            Posting.is_pending,
+        )
         .join_from(
             Transaction,
             Posting,
@@ -281,9 +302,10 @@ def _transactions(
         )
         .where(Transaction.community_id == community_id, Transaction.id.in_(transaction_ids))
     )
-    held: dict[UUID, tuple[str, Legs]] = {}
-    for transaction_id, source, account_id, amount_minor in session.execute(query):
-        _, legs = held.setdefault(transaction_id, (source, {}))
+    held: dict[UUID, tuple[str, Legs, Legs]] = {}
+    for transaction_id, source, account_id, amount_minor, is_pending in session.execute(query):
+        _, posted, pending = held.setdefault(transaction_id, (source, {}, {}))
+        legs = pending if is_pending else posted
         legs[account_id] = legs.get(account_id, 0) + amount_minor
     return held
 
@@ -302,6 +324,14 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         ),
         _is_named(transaction_id, Donation.community_id, Donation.transaction_id),
         _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
+        _is_named(transaction_id, Reservation.community_id, Reservation.transaction_id),
+        # What only gives a hold back needs no paper but the hold's.
+        sa.and_(
+            Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),
+            _is_named(
+                Transaction.resolves_id, Reservation.community_id, Reservation.transaction_id
+            ),
+        ),
     )
 
 

@@ -1,0 +1,605 @@
+"""Reserving: what is put by, for how long, what is refused, and how each reservation ends."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ledger import clock, holds, reports, verification
+from ledger.errors import NotAllowed
+from ledger.schema import Transaction
+from tests.shop.makers import (
+    NOON,
+    PIN,
+    World,
+    fresh,
+    give_points,
+    make_item,
+    make_world,
+    out_of,
+    points_of,
+    stock_of,
+)
+from tests.shop.sales import do, refusal_of, sale_of
+from timebank import codes
+from timebank.actors import Actor, Role
+from timebank.codes import CodeKeys
+from timebank.errors import Refusal
+from timebank.people.errors import MemberNotFound, MemberSuspended, PinRequired
+from timebank.people.models import MemberStatus
+from timebank.shop import errors
+from timebank.shop.collection import HandOver, collect, list_open
+from timebank.shop.goods import set_price
+from timebank.shop.models import Item, ValueBasis
+from timebank.shop.receipts import Receipt
+from timebank.shop.refunds import refund
+from timebank.shop.reservations import cancel, list_own, offer, reserve
+from timebank.shop.reserved import ReservationState, Reserved
+from timebank.shop.stock import read_entry, shop_window
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+MONDAY_ENDS = datetime(2026, 11, 24, tzinfo=SHANGHAI)
+"""Midnight after the third day from the Friday of these tests."""
+A_MOMENT = timedelta(microseconds=1)
+
+
+def alice_of(world: World) -> Actor:
+    return world.actor(world.alice)
+
+
+def put_by(session: Session, world: World, item: Item, quantity: int = 1) -> Reserved:
+    return reserve(
+        session, alice_of(world), item_number=item.number, quantity=quantity, nonce=fresh()
+    )
+
+
+def hand_over(
+    session: Session,
+    world: World,
+    keys: CodeKeys,
+    kept: Reserved,
+    *,
+    holder: str | None = None,
+    nonce: str | None = None,
+    pin: str | None = None,
+) -> Receipt:
+    wanted = HandOver(kept.reservation.id, holder or world.alice_card, nonce or fresh(), pin)
+    return collect(session, world.clerk, keys, hand_over=wanted)
+
+
+def free_points(session: Session, world: World) -> int:
+    account_id = world.alice.points_account_id
+    held = reports.spendable(session, world.community.community_id, [account_id])
+    return held[account_id].available_minor
+
+
+def free_pieces(session: Session, world: World, item: Item) -> int:
+    return read_entry(session, alice_of(world), item_number=item.number).available
+
+
+@pytest.fixture
+def cup(session: Session, world: World) -> Item:
+    return make_item(session, world, price=12, pieces=5)
+
+
+# ---------------------------------------------------------------- reserved
+
+
+def test_a_hold_keeps_points_and_pieces_and_moves_nothing(
+    session: Session, world: World, cup: Item
+) -> None:
+    kept = put_by(session, world, cup, 2)
+
+    hold = session.get_one(
+        Transaction, (world.community.community_id, kept.reservation.transaction_id)
+    )
+    assert (hold.kind, hold.leg_count) == ("hold", 4)
+    assert hold.source == f"reservation:{kept.reservation.id}"
+    assert (points_of(session, world.alice), stock_of(session, cup)) == (120, 5)
+    assert (free_points(session, world), free_pieces(session, world, cup)) == (96, 3)
+    assert (kept.reservation.price_points, kept.reservation.total_points) == (12, 24)
+
+
+def test_it_runs_to_the_end_of_the_third_day_in_the_communitys_zone(
+    session: Session, world: World, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+
+    assert kept.expires_at == MONDAY_ENDS
+    assert kept.last_day("Asia/Shanghai").isoformat() == "2026-11-23"
+    assert kept.reserved_at == NOON
+
+
+def test_the_offer_says_what_the_reservation_then_does(
+    session: Session, world: World, cup: Item
+) -> None:
+    shown = offer(session, alice_of(world), item_number=cup.number, quantity=2)
+    kept = put_by(session, world, cup, 2)
+
+    assert (shown.total_points, shown.left_points) == (24, free_points(session, world))
+    assert shown.last_moment == kept.last_moment
+
+
+def test_same_nonce_is_the_same_reservation(session: Session, world: World, cup: Item) -> None:
+    nonce = fresh()
+    first = reserve(session, alice_of(world), item_number=cup.number, quantity=1, nonce=nonce)
+    again = reserve(session, alice_of(world), item_number=cup.number, quantity=1, nonce=nonce)
+
+    assert (first.is_replay, again.is_replay) == (False, True)
+    assert first.reservation.id == again.reservation.id
+    assert free_points(session, world) == 108
+
+
+def test_same_nonce_for_something_else_is_refused(
+    session: Session, world: World, cup: Item
+) -> None:
+    nonce = fresh()
+    reserve(session, alice_of(world), item_number=cup.number, quantity=1, nonce=nonce)
+
+    with pytest.raises(errors.NonceReused):
+        reserve(session, alice_of(world), item_number=cup.number, quantity=2, nonce=nonce)
+    with pytest.raises(errors.NonceReused):
+        reserve(session, world.actor(world.bob), item_number=cup.number, quantity=1, nonce=nonce)
+
+
+def test_own_goods_may_be_reserved_as_they_may_be_redeemed(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    scarf = make_item(session, world, name="围巾", price=30, maker=world.alice)
+
+    kept = put_by(session, world, scarf)
+
+    assert kept.is_open
+    assert do(session, world, keys, sale_of(world, (scarf.number, 1))).piece_count == 1
+
+
+# ---------------------------------------------------------------- refused
+
+
+def refused(session: Session, world: World, item_number: int, quantity: int = 1) -> Refusal:
+    """Return what both the offer and the reservation are refused with."""
+    wanted = {"item_number": item_number, "quantity": quantity}
+    with pytest.raises(Refusal) as shown:
+        offer(session, alice_of(world), **wanted)
+    with pytest.raises(Refusal) as caught:
+        reserve(session, alice_of(world), **wanted, nonce=fresh())
+    assert (shown.value.code, shown.value.details) == (caught.value.code, caught.value.details)
+    return caught.value
+
+
+def test_what_is_not_priced_is_not_reserved(session: Session, world: World) -> None:
+    item = make_item(session, world, price=None)
+
+    assert isinstance(refused(session, world, item.number), errors.NotPriced)
+
+
+def test_more_than_there_is_names_have_and_need(session: Session, world: World, cup: Item) -> None:
+    assert put_by(session, world, cup, 5).is_open
+    refusal = refused(session, world, cup.number, 1)
+
+    assert isinstance(refusal, errors.ItemGone)
+    assert (refusal.details["have"], refusal.details["need"]) == (0, 1)
+
+
+def test_more_than_one_has_names_needed_and_available(
+    session: Session, world: World, cup: Item
+) -> None:
+    put_by(session, world, cup, 4)
+    dear = make_item(session, world, name="围巾", price=73)
+    border = make_item(session, world, name="挎包", price=72)
+
+    refusal = refused(session, world, dear.number)
+
+    assert isinstance(refusal, errors.Insufficient)
+    assert refusal.details == {"needed": 73, "available": 72}
+    assert put_by(session, world, border).is_open
+
+
+@pytest.mark.parametrize("quantity", [-1, 0, 100, 10**9])
+def test_a_quantity_is_one_to_ninety_nine(
+    session: Session, world: World, cup: Item, quantity: int
+) -> None:
+    refusal = refused(session, world, cup.number, quantity)
+
+    assert isinstance(refusal, errors.QuantityInvalid)
+
+
+def test_a_fourth_reservation_waits_for_one_of_three(
+    session: Session, world: World, cup: Item
+) -> None:
+    kept = [put_by(session, world, cup) for _ in range(3)]
+
+    assert isinstance(refused(session, world, cup.number), errors.TooManyReservations)
+    cancel(session, alice_of(world), reservation_id=kept[1].reservation.id)
+    assert put_by(session, world, cup).is_open
+
+
+def test_goods_of_another_community_are_not_there(
+    session: Session, world: World, cup: Item
+) -> None:
+    other = make_world(session, code="A")
+
+    assert isinstance(refused(session, other, cup.number), errors.ItemNotFound)
+    assert world.community.code == "D"
+
+
+def test_who_is_suspended_reserves_nothing(session: Session, world: World, cup: Item) -> None:
+    world.alice.status = MemberStatus.SUSPENDED
+
+    assert isinstance(refused(session, world, cup.number), MemberSuspended)
+
+
+def test_the_system_is_no_member(session: Session, world: World, cup: Item) -> None:
+    with pytest.raises(MemberNotFound):
+        reserve(session, world.system, item_number=cup.number, quantity=1, nonce=fresh())
+
+    assert list_own(session, world.system) == []
+
+
+def test_another_total_than_shown_is_told(session: Session, world: World, cup: Item) -> None:
+    with pytest.raises(errors.PriceChanged) as caught:
+        reserve(
+            session,
+            alice_of(world),
+            item_number=cup.number,
+            quantity=1,
+            nonce=fresh(),
+            expected_total_points=11,
+        )
+
+    assert caught.value.details["total_points"] == 12
+
+
+# ---------------------------------------------------------------- the day's limit
+
+
+def test_what_is_reserved_counts_against_the_day(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    world.community.redeem_points_per_day_max = 36
+    put_by(session, world, cup, 2)
+    over, border = sale_of(world, (cup.number, 2)), sale_of(world, (cup.number, 1))
+
+    assert isinstance(refused(session, world, cup.number, 2), errors.LimitReached)
+    refusal = refusal_of(session, world, keys, over)
+    assert (refusal.code, refusal.details["left"]) == ("limit_reached", 12)
+    assert do(session, world, keys, border).redemption.total_points == 12
+
+
+def test_collecting_never_passes_the_limit_and_is_never_stopped_by_it(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    world.community.redeem_points_per_day_max = 36
+    kept = put_by(session, world, cup, 2)
+    with clock.at(NOON + timedelta(days=1)):
+        do(session, world, keys, sale_of(world, (cup.number, 1)))
+        hand_over(session, world, keys, kept)
+
+        refusal = refusal_of(session, world, keys, sale_of(world, (cup.number, 1)))
+
+    assert refusal.details["left"] == 0
+    assert points_of(session, world.alice) == 84
+
+
+# ---------------------------------------------------------------- kept from others
+
+
+def test_what_is_reserved_is_not_sold_to_others(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    give_points(session, world, world.bob, 120)
+    put_by(session, world, cup, 4)
+    sale = sale_of(world, (cup.number, 2), holder=world.bob.volunteer_number, pin=PIN)
+
+    refusal = refusal_of(session, world, keys, sale)
+
+    assert isinstance(refusal, errors.ItemGone)
+    assert refusal.details["have"] == 1
+
+
+def test_reserved_points_are_not_spent(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    put_by(session, world, cup, 5)
+    dear = make_item(session, world, name="围巾", price=61)
+
+    refusal = refusal_of(session, world, keys, sale_of(world, (dear.number, 1)))
+
+    assert isinstance(refusal, errors.Insufficient)
+    assert refusal.details == {"needed": 61, "available": 60}
+
+
+# ---------------------------------------------------------------- collected
+
+
+def test_collecting_posts_the_hold_with_an_ordinary_receipt(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup, 2)
+
+    receipt = hand_over(session, world, keys, kept)
+
+    sale = receipt.redemption
+    posted = session.get_one(Transaction, (world.community.community_id, sale.transaction_id))
+    assert (posted.kind, posted.resolves_id) == ("hold_post", kept.reservation.transaction_id)
+    assert posted.source == f"redemption:{sale.id}"
+    assert (sale.receipt_number, sale.total_points, sale.balance_points_after) == (1, 24, 96)
+    assert [(line.item_name, line.quantity, line.sum_points) for line in receipt.lines] == [
+        ("布艺杯垫", 2, 24)
+    ]
+    assert (points_of(session, world.alice), stock_of(session, cup)) == (96, 3)
+    assert out_of(session, cup) == 2
+    assert list_open(session, world.clerk, member=world.alice) == []
+    assert list_own(session, alice_of(world))[0].state is ReservationState.COLLECTED
+    assert verification.verify(session) == []
+
+
+def test_the_reserved_price_holds_whatever_the_price_is_now(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+    set_price(
+        session,
+        world.pricer,
+        item_number=cup.number,
+        price_points=40,
+        basis=ValueBasis.COUNCIL,
+    )
+
+    receipt = hand_over(session, world, keys, kept)
+
+    assert receipt.redemption.total_points == 12
+    assert points_of(session, world.alice) == 108
+
+
+def test_a_return_by_receipt_mirrors_what_was_collected(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup, 2)
+    number = hand_over(session, world, keys, kept).redemption.receipt_number
+
+    refund(session, world.clerk, receipt_number=number, reason="断线了", nonce=fresh())
+
+    assert (points_of(session, world.alice), stock_of(session, cup)) == (120, 5)
+    assert (out_of(session, cup), free_points(session, world)) == (0, 120)
+    assert verification.verify(session) == []
+
+
+def test_same_nonce_gives_the_same_receipt(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept, nonce = put_by(session, world, cup), fresh()
+
+    first = hand_over(session, world, keys, kept, nonce=nonce)
+    with clock.at(NOON + timedelta(days=9)):
+        again = hand_over(session, world, keys, kept, nonce=nonce)
+
+    assert (first.is_replay, again.is_replay) == (False, True)
+    assert first.redemption.id == again.redemption.id
+    assert points_of(session, world.alice) == 108
+
+
+def test_a_nonce_of_another_sale_is_refused(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+    sale = sale_of(world, (cup.number, 1))
+    do(session, world, keys, sale)
+
+    with pytest.raises(errors.NonceReused):
+        hand_over(session, world, keys, kept, nonce=sale.nonce)
+
+    assert list_open(session, world.clerk, member=world.alice)[0].is_open
+
+
+def test_a_reservation_is_handed_over_once(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+    hand_over(session, world, keys, kept)
+
+    with pytest.raises(errors.ReservationCollected):
+        hand_over(session, world, keys, kept)
+    with pytest.raises(errors.ReservationCollected):
+        cancel(session, alice_of(world), reservation_id=kept.reservation.id)
+
+    assert points_of(session, world.alice) == 108
+
+
+def test_nobody_hands_over_to_themselves(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+    wanted = HandOver(kept.reservation.id, world.alice_card, fresh())
+
+    with pytest.raises(errors.OwnAccount):
+        collect(session, world.actor(world.alice, Role.CLERK), keys, hand_over=wanted)
+    with pytest.raises(NotAllowed):
+        collect(session, alice_of(world), keys, hand_over=wanted)
+
+    assert points_of(session, world.alice) == 120
+
+
+def test_another_members_reservation_is_not_there(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+
+    for reservation_id in (kept.reservation.id, uuid4()):
+        wanted = HandOver(reservation_id, world.bob.volunteer_number, fresh(), PIN)
+        with pytest.raises(errors.ReservationNotFound):
+            collect(session, world.clerk, keys, hand_over=wanted)
+
+    assert list_open(session, world.clerk, member=world.bob) == []
+
+
+def test_a_member_found_by_name_types_the_pin(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept, by_name = put_by(session, world, cup), world.alice.volunteer_number
+
+    with pytest.raises(PinRequired):
+        hand_over(session, world, keys, kept, holder=by_name)
+
+    assert hand_over(session, world, keys, kept, holder=by_name, pin=PIN).piece_count == 1
+
+
+def test_a_card_above_the_limit_asks_for_the_pin_as_in_a_sale(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    limit = world.community.pin_above_points
+    border = put_by(session, world, make_item(session, world, price=limit))
+    one_more = put_by(session, world, make_item(session, world, name="扣子", price=1))
+
+    hand_over(session, world, keys, border)
+    with pytest.raises(PinRequired):
+        hand_over(session, world, keys, one_more)
+
+    assert hand_over(session, world, keys, one_more, pin=PIN).redemption.total_points == 1
+
+
+def test_a_pay_code_is_good_for_one_hand_over(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    first, second = put_by(session, world, cup), put_by(session, world, cup)
+    code = codes.pay_code(keys, world.community.community_id, world.alice.alias, clock.now())
+    hand_over(session, world, keys, first, holder=code)
+
+    with pytest.raises(errors.PayCodeUsed):
+        hand_over(session, world, keys, second, holder=code)
+
+    assert points_of(session, world.alice) == 108
+
+
+# ---------------------------------------------------------------- cancelled
+
+
+def test_the_member_cancels_and_everything_is_free_at_once(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup, 2)
+
+    ended = cancel(session, alice_of(world), reservation_id=kept.reservation.id)
+    again = cancel(session, alice_of(world), reservation_id=kept.reservation.id)
+
+    assert ended.state is again.state is ReservationState.CANCELLED
+    assert (ended.is_replay, again.is_replay) == (False, True)
+    assert (free_points(session, world), free_pieces(session, world, cup)) == (120, 5)
+    with pytest.raises(errors.ReservationCancelled):
+        hand_over(session, world, keys, kept)
+
+
+def test_the_shop_cancels_and_other_members_do_not(
+    session: Session, world: World, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+
+    with pytest.raises(errors.ReservationNotFound):
+        cancel(session, world.actor(world.bob), reservation_id=kept.reservation.id)
+    with pytest.raises(errors.ReservationNotFound):
+        cancel(session, make_world(session, code="A").clerk, reservation_id=kept.reservation.id)
+
+    ended = cancel(session, world.clerk, reservation_id=kept.reservation.id)
+    assert ended.state is ReservationState.CANCELLED
+
+
+# ---------------------------------------------------------------- lapsed
+
+
+def test_until_its_last_moment_it_is_collected(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup)
+
+    with clock.at(MONDAY_ENDS - A_MOMENT):
+        assert hand_over(session, world, keys, kept).redemption.total_points == 12
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_lapsed_it_reads_alike_before_and_after_the_sweeper(
+    session: Session, world: World, keys: CodeKeys, cup: Item, is_swept: bool
+) -> None:
+    kept = put_by(session, world, cup, 5)
+    with clock.at(MONDAY_ENDS):
+        if is_swept:
+            holds.expire_due(
+                session, world.community.community_id, clock.today(world.community.time_zone)
+            )
+
+        assert (free_points(session, world), free_pieces(session, world, cup)) == (120, 5)
+        assert [entry.item.number for entry in shop_window(session, alice_of(world))] == [1]
+        assert list_open(session, world.clerk, member=world.alice) == []
+        assert list_own(session, alice_of(world))[0].state is ReservationState.LAPSED
+        for act in (
+            lambda: hand_over(session, world, keys, kept),
+            lambda: cancel(session, alice_of(world), reservation_id=kept.reservation.id),
+        ):
+            with pytest.raises(errors.ReservationLapsed) as caught:
+                act()
+            assert caught.value.details["last_day"] == "2026-11-23"
+
+
+def test_a_sale_takes_what_an_overdue_reservation_still_keeps(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    lone = make_item(session, world, price=120, pieces=1)
+    kept = put_by(session, world, lone)
+    with clock.at(MONDAY_ENDS):
+        receipt = do(session, world, keys, sale_of(world, (lone.number, 1), pin=PIN))
+
+        assert receipt.redemption.balance_points_after == 0
+        assert stock_of(session, lone) == 0
+        assert list_own(session, alice_of(world))[0].ended_by_id is not None
+        assert verification.verify(session) == []
+    assert kept.is_open
+
+
+def test_a_new_reservation_takes_what_an_overdue_one_still_keeps(
+    session: Session, world: World
+) -> None:
+    lone = make_item(session, world, price=120, pieces=1)
+    put_by(session, world, lone)
+    with clock.at(MONDAY_ENDS):
+        again = put_by(session, world, lone)
+
+        states = [one.state for one in list_own(session, alice_of(world))]
+
+    assert again.is_open
+    assert states == [ReservationState.OPEN, ReservationState.LAPSED]
+
+
+# ---------------------------------------------------------------- read
+
+
+def test_the_page_lists_a_week_the_open_ones_first(
+    session: Session, world: World, cup: Item
+) -> None:
+    old = put_by(session, world, cup)
+    cancel(session, alice_of(world), reservation_id=old.reservation.id)
+    with clock.at(NOON + timedelta(days=5)):
+        kept = put_by(session, world, cup)
+        gone = put_by(session, world, cup)
+        cancel(session, alice_of(world), reservation_id=gone.reservation.id)
+        listed = list_own(session, alice_of(world))
+    with clock.at(NOON + timedelta(days=7) + A_MOMENT):
+        later = list_own(session, alice_of(world))
+
+    in_order = [one.reservation.id for one in (kept, gone, old)]
+    assert [one.reservation.id for one in listed] == in_order
+    assert [one.reservation.id for one in later] == in_order[:2]
+
+
+def test_every_reservation_stands_behind_its_hold(
+    session: Session, world: World, cup: Item
+) -> None:
+    for _ in range(2):
+        put_by(session, world, cup)
+
+    sources = set(session.scalars(sa.select(Transaction.source).where(Transaction.kind == "hold")))
+
+    assert sources == {
+        f"reservation:{one.reservation.id}" for one in list_own(session, alice_of(world))
+    }
