@@ -6,16 +6,17 @@ Without a name everything is measured. `--rounds` is at least five.
 import argparse
 from collections.abc import Callable
 
-from bench import balances, http, single_posts, sqlite_posts
+from bench import balances, bulk, http, single_posts, sqlite_posts
 from bench.measure import ROUNDS_MIN
 
 WORKLOADS: dict[str, Callable[[int], None]] = {
     "posts": single_posts.run,
     "balances": balances.run,
+    "bulk": bulk.run,
     "sqlite": sqlite_posts.run,
     "http": http.run,
 }
-"""posts: W1, W1s, W2. balances: W4. sqlite: W7. http: W8, W9, memory."""
+"""posts: W1, W1s, W2. balances: W4. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory."""
 
 
 def main() -> None:

@@ -117,4 +117,4 @@ def decimals(session: Session, community_id: UUID) -> dict[str, int]:
     """Return the decimals of the units that a bare book has its own word about."""
     query = sa.select(BookCommodity.commodity, BookCommodity.decimal_places)
     rows = session.execute(query.where(BookCommodity.community_id == community_id))
-    return {commodity: decimal_places for commodity, decimal_places in rows}
+    return {row.commodity: row.decimal_places for row in rows}

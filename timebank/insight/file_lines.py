@@ -1,7 +1,7 @@
 """Files that people hand in, read line by line: plain or gzip, whatever ends their lines.
 
-Words: a *line* is what stands before a newline (`\\n` or `\\r\\n`), without it, numbered from 1; the
-*digest* is the SHA-256 of the unpacked file, so that a file and its gzip are the same file.
+Words: a *line* is what stands before a newline, with or without a carriage return, numbered from 1;
+the *digest* is the SHA-256 of the unpacked file, so that a file and its gzip are the same file.
 
 Invariants: memory does not grow with the file, however long its lines are; what is not text is a
 refused line, and a gzip that breaks off is one too.
@@ -81,7 +81,7 @@ class FileReading:
         """Give the lines with their ends; of an overlong one only a beginning that says so."""
         is_gzip = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
-        unpacked: IO[bytes] = gzip.open(raw) if is_gzip else raw  # type: ignore[assignment]
+        unpacked = gzip.GzipFile(fileobj=raw) if is_gzip else raw
         while line := unpacked.readline(LINE_BYTES_MAX + 1):
             self._hash.update(line)
             rest = line
@@ -103,7 +103,7 @@ def _read(number: int, line: bytes) -> Line:
     except UnicodeDecodeError:
         return _refused(number, "not_utf8", "The line is not text in UTF-8.")
     if not text.isprintable() and any(
-        character < " " and character != "\t" or character == "\x7f" for character in text
+        (character < " " and character != "\t") or character == "\x7f" for character in text
     ):
         return _refused(number, "control_character", "The line holds an invisible character.")
     return Line(number, text)

@@ -228,6 +228,7 @@ class _Checking:
         if source.transfers is not None:
             self._drafting.settle(source.transfers.commodity, source.decimal_places)
         self._keys = SeenKeys()
+        bulk.use_indexes(session)
 
     def look_at(self, items: list[Item]) -> int:
         """Check some items; return how many drafts they make."""

@@ -68,7 +68,7 @@ def _read_commodity(
     _context: click.Context, _parameter: click.Parameter, value: str
 ) -> tuple[str, int]:
     name, _, places = value.partition(":")
-    is_word = name.isascii() and name.isupper() and name.isalpha() and len(name) <= 24  # noqa: PLR2004
+    is_word = name.isascii() and name.isupper() and name.isalpha() and len(name) <= 24
     if not (is_word and places in map(str, range(DECIMAL_PLACES_MAX + 1))):
         raise click.BadParameter("expected capital letters, a colon and 0 to 9 decimals: SRF:3.")
     return name, int(places)
@@ -147,9 +147,12 @@ def _run(
     """Check, then post, each with its bar; say what was done."""
     if source.path.is_dir():
         raise click.ClickException(f"{source.path}: Is a directory")
-    with _report(report_path) as refuse:
-        with _bar("Checking") as advance, book.database.reading() as session:
-            checked = imports.check(session, checking_actor, source, refuse, advance)
+    with (
+        _report(report_path) as refuse,
+        _bar("Checking") as advance,
+        book.database.reading() as session,
+    ):
+        checked = imports.check(session, checking_actor, source, refuse, advance)
     with _bar("Posting") as advance, book.database.begin() as session:
         done = imports.post(session, prepare(session), source, checked, advance)
     _say(done)
