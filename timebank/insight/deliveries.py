@@ -23,13 +23,16 @@ from sqlalchemy.orm import Session
 
 from ledger import clock, feed
 from ledger.database import Database
+from ledger.errors import Unavailable
 from ledger.feed import Event
+from ledger.findings import UNREADABLE
 from ledger.ids import new_id
 from ledger.schema import SealItem
 from timebank.codes import CodeKeys
 from timebank.insight import events, outward, webhooks
 from timebank.insight.errors import AddressPrivate
 from timebank.insight.outward import Answer
+from timebank.insight.sealing import Failed
 from timebank.insight.webhook_models import (
     TRY_COUNT_MAX,
     DeliveryState,
@@ -62,11 +65,16 @@ class Claim(NamedTuple):
     events: list[Event]
 
 
+def _raise(_community_id: UUID, failure: BaseException) -> None:
+    raise failure
+
+
 def deliver_due(
     database: Database,
     settings: Settings,
     *,
     timeout_seconds: float = outward.TIMEOUT_SECONDS,
+    failed: Failed = _raise,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> int:
     """Try one batch of every webhook that is due.
@@ -75,6 +83,8 @@ def deliver_due(
         database: the books.
         settings: the root key, and whether private addresses are allowed.
         timeout_seconds: for each try.
+        failed: told of a book whose events cannot be read; the others go on. By default it is
+            raised.
         is_stopped: asked before every try; what is left then waits for the next time.
 
     Returns:
@@ -89,14 +99,19 @@ def deliver_due(
     for community_id, webhook_id in listed:
         if is_stopped():
             break
-        with database.begin() as session:
-            claimed = claim(session, community_id, webhook_id)
-        if claimed is None:  # another process was faster, or somebody switched it off
-            continue
-        answer = send(claimed, settings, timeout_seconds=timeout_seconds)
-        with database.begin() as session:
-            settle(session, claimed, answer)
-        sent_count += 1
+        try:
+            with database.begin() as session:
+                claimed = claim(session, community_id, webhook_id)
+            if claimed is None:  # another process was faster, or somebody switched it off
+                continue
+            answer = send(claimed, settings, timeout_seconds=timeout_seconds)
+            with database.begin() as session:
+                settle(session, claimed, answer)
+            sent_count += 1
+        except Unavailable:
+            raise
+        except UNREADABLE as failure:
+            failed(community_id, failure)
     return sent_count
 
 

@@ -1,4 +1,7 @@
-"""Upkeep: what the server does by itself behind the pages, in one thread.
+"""Upkeep: what the server does by itself behind the pages, in a thread or two.
+
+Those that wait for foreign machines have a thread of their own, so that nothing is sealed later
+because a receiver is slow.
 
 It runs in the process that starts the workers, not in a worker: so there is one per server, however
 many workers there are, and its hashing takes no time from a page. Two servers on one database, or a
@@ -15,7 +18,8 @@ import structlog
 
 from ledger.database import Database, UnfitDatabase
 from ledger.errors import Unavailable
-from timebank.insight import sealing
+from timebank.insight import deliveries, sealing
+from timebank.settings import Settings
 
 TICK_SECONDS: Final = 1.0
 WAIT_SECONDS_MAX: Final = 60.0
@@ -29,31 +33,48 @@ log = structlog.get_logger()
 class Chore(NamedTuple):
     """One kind of work: its name in the log, how often it comes, and what it does.
 
-    `work` takes the database and whom to tell of a book that fails; see `sealing.seal_waiting`.
+    `work` takes the database, whom to tell of a book that fails, and a question whether to stop;
+    see `sealing.seal_waiting`.
     """
 
     name: str
     every_seconds: float
-    work: Callable[[Database, sealing.Failed], object]
+    work: Callable[[Database, sealing.Failed, Callable[[], bool]], object]
+
+
+def chores_of_books() -> tuple[Chore, ...]:
+    """Return what every book needs: its seal, and an end of what is set aside."""
+    return (
+        Chore("seal", TICK_SECONDS, _seal),
+        Chore("sweep", 60.0, lambda book, failed, _: sealing.expire_due(book, failed=failed)),
+    )
+
+
+def chores_of_webhooks(settings: Settings) -> tuple[Chore, ...]:
+    """Return what webhooks need; it waits for foreign machines."""
+
+    def deliver(database: Database, failed: sealing.Failed, is_stopped: Callable[[], bool]) -> None:
+        while deliveries.deliver_due(database, settings, failed=failed, is_stopped=is_stopped):
+            pass
+
+    return (Chore("deliver", TICK_SECONDS, deliver),)
 
 
 class Upkeep:
     """The thread and its chores; `with Upkeep(url):` runs it for the length of the block."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, chores: tuple[Chore, ...] | None = None) -> None:
         """Prepare; nothing is opened before `start`.
 
         Args:
             database_url: of the books; the thread has a connection of its own.
+            chores: what it does; None is what every book needs.
         """
         self._url = database_url
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing: dict[tuple[str, UUID], str] = {}
-        self._chores = (
-            Chore("seal", TICK_SECONDS, self._seal),
-            Chore("sweep", 60.0, lambda book, failed: sealing.expire_due(book, failed=failed)),
-        )
+        self._chores = chores_of_books() if chores is None else chores
 
     def __enter__(self) -> "Upkeep":
         self.start()
@@ -65,7 +86,7 @@ class Upkeep:
     def start(self) -> None:
         """Start the thread."""
         assert self._thread is None, "the upkeep runs once"
-        self._stop.clear()
+        self._stop = threading.Event()  # a thread that was not waited for keeps the old one
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
         self._thread.start()
 
@@ -87,13 +108,13 @@ class Upkeep:
 
     def run(self) -> None:
         """Do the chores whenever they are due, until `stop`."""
-        wait_seconds = TICK_SECONDS
+        stop, wait_seconds = self._stop, TICK_SECONDS
         database: Database | None = None
         due = dict.fromkeys(self._chores, 0.0)
-        while not self._stop.wait(wait_seconds):
+        while not stop.wait(wait_seconds):
             try:
                 database = database or Database(self._url)
-                self._do_what_is_due(database, due)
+                self._do_what_is_due(database, due, stop.is_set)
                 wait_seconds = TICK_SECONDS
             except (Unavailable, UnfitDatabase) as error:
                 wait_seconds = min(wait_seconds * 2, WAIT_SECONDS_MAX)
@@ -101,13 +122,15 @@ class Upkeep:
         if database is not None:
             database.dispose()
 
-    def _do_what_is_due(self, database: Database, due: dict[Chore, float]) -> None:
+    def _do_what_is_due(
+        self, database: Database, due: dict[Chore, float], is_stopped: Callable[[], bool]
+    ) -> None:
         for chore in self._chores:
             if time.monotonic() >= due[chore]:
                 due[chore] = time.monotonic() + chore.every_seconds
-                self._do(chore, database)
+                self._do(chore, database, is_stopped)
 
-    def _do(self, chore: Chore, database: Database) -> None:
+    def _do(self, chore: Chore, database: Database, is_stopped: Callable[[], bool]) -> None:
         """Do one chore; a book that fails is one line when it begins to, not one every second."""
         failing: dict[tuple[str, UUID], str] = {}
 
@@ -117,9 +140,10 @@ class Upkeep:
             if self._failing.get((chore.name, community_id)) != reason:
                 log.error(f"{chore.name}_failed", book=str(community_id), reason=reason)
 
-        chore.work(database, failed)
+        chore.work(database, failed, is_stopped)
         others = {key: reason for key, reason in self._failing.items() if key[0] != chore.name}
         self._failing = {**others, **failing}
 
-    def _seal(self, database: Database, failed: sealing.Failed) -> int:
-        return sealing.seal_waiting(database, failed=failed, is_stopped=self._stop.is_set)
+
+def _seal(database: Database, failed: sealing.Failed, is_stopped: Callable[[], bool]) -> int:
+    return sealing.seal_waiting(database, failed=failed, is_stopped=is_stopped)

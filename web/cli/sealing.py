@@ -53,6 +53,11 @@ def seal(*, is_once: bool, anchor_path: Path | None) -> None:
 def _keep_sealing() -> None:
     with open_book() as book:
         upkeep = Upkeep(book.settings.database_url)
+    run_until_stopped(upkeep)
+
+
+def run_until_stopped(upkeep: Upkeep) -> None:
+    """Do chores in this thread until Ctrl-C or SIGTERM."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         upkeep.stop()

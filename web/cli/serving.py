@@ -11,7 +11,7 @@ from granian.server import Server
 
 from migrations import run as migrations
 from timebank.insight import rights
-from timebank.insight.upkeep import Upkeep
+from timebank.insight.upkeep import Upkeep, chores_of_webhooks
 from timebank.people import organisations
 from timebank.people.sign_in import find_person
 from timebank.settings import Settings
@@ -140,6 +140,7 @@ def _serve(settings: Settings) -> None:
     """Serve, and keep the books sealed from this process: once per server, whatever its workers."""
     logs.configure()
     upkeep = Upkeep(settings.database_url)
+    post = Upkeep(settings.database_url, chores_of_webhooks(settings))
     server = Server(
         APPLICATION,
         factory=True,
@@ -153,5 +154,6 @@ def _serve(settings: Settings) -> None:
         log_level=LogLevels.warning,
     )
     server.on_reload(upkeep.restart)
-    with upkeep:
+    server.on_reload(post.restart)
+    with upkeep, post:
         server.serve()
