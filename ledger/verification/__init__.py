@@ -123,9 +123,10 @@ def check_book(session: Session, community_id: UUID, plan: Plan | None = None) -
         *guarded("anchors", chain.check_anchors(book, [since, *plan.anchors])),
     ]
     # A checkpoint that is not in the chain any more has nothing to build on.
-    start = plan.since if since.block_hash in _held(book, since) else NOTHING
+    is_held = since.block_hash in chain.stored_hashes(book, since.block_no)
+    start = plan.since if is_held else NOTHING
     walk = Walk(book, start)
-    _walk_sealed(walk, found, plan)
+    found += guarded("sealed", walk.sealed(None if found else plan.keep))
     found += guarded("waiting", walk.waiting())
     found += _check_sums(book, walk, is_whole=start == NOTHING)
     found += _check_rows(book)
@@ -135,29 +136,12 @@ def check_book(session: Session, community_id: UUID, plan: Plan | None = None) -
     return Outcome(tuple(found), book.item_count, walk.head)
 
 
-def _held(book: Book, since: Anchor) -> list[bytes]:
-    """Return the hash of the block at a checkpoint, as it stands in the chain now."""
-    return chain.stored_hashes(book, since.block_no)
-
-
-def _walk_sealed(walk: Walk, found: list[Finding], plan: Plan) -> None:
-    def ranges() -> Iterator[Finding]:
-        for findings in walk.sealed():
-            yield from findings
-            found_any.extend(findings)
-            if plan.keep is not None and not found_any and walk.head != NOTHING:
-                plan.keep(walk.head)
-
-    found_any = list(found)
-    found += guarded("sealed", ranges())
-
-
 def _check_sums(book: Book, walk: Walk, *, is_whole: bool) -> Iterator[Finding]:
     """Compare what is stored with what was summed up; from a checkpoint on, with the activity."""
     yield from guarded("places", places.check_once(book))
     nowhere: list[Raw] = []
     if is_whole:
-        yield from guarded("places", places.check_all(book, nowhere))
+        yield from guarded("places", places.check_all(book, walk.head, nowhere))
         yield from guarded("nowhere", walk.nowhere(nowhere))
         yield from guarded("postings", walk.headless())
         yield from guarded("block_numbers", chain.check_numbers(book))

@@ -24,6 +24,7 @@ SELECT KEY(a.id), a.code, a.commodity, a.is_bounded, MOMENT(a.opened_at), a.cont
   LEFT JOIN ledger_balance b ON b.community_id = a.community_id AND b.account_id = a.id
  WHERE a.community_id = :book
 """
+_BLOCK = "SELECT block_no FROM ledger_seal_item WHERE community_id = :book AND item_id = :id"
 _ACTS = """
 SELECT KEY(id), act_no, kind, KEY(account_id), DAY(closed_through_on), reason, actor,
        MOMENT(recorded_at), content_hash
@@ -102,6 +103,7 @@ class Book:
         self.ghosts: dict[Raw, AccountSums] = {}
         self.item_count = 0
         self.posting_count = 0
+        self.has_empty_places = False
         self.bad_block_no: int | None = None
         self.oldest_waiting_microseconds: int | None = None
 
@@ -118,8 +120,14 @@ class Book:
         if block_no is None:
             return {}
         if self.bad_block_no is None or block_no < self.bad_block_no:
-            self.bad_block_no = block_no
+            self.has_empty_places = False
+        self.bad_block_no = block_no
         return {"block_no": block_no}
+
+    def suspect_item(self, key: Raw) -> dict[str, int]:
+        """Do the same for the block of an account or an act."""
+        found = self.rows.read(_BLOCK, id=self.rows.parameter(key))
+        return self.suspect(found[0][0] if found else None)
 
     def ghost(self, key: Raw) -> AccountSums:
         """Return what stands for an account that is not there; it has no commodity."""

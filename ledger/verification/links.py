@@ -73,11 +73,10 @@ def _check(book: Book, linked: list[Linked]) -> Iterator[Finding]:
         if header.reverses_id is not None:
             original = originals.get(header.reverses_id)
             if not _is_mirrored(original, legs.get(header.reverses_id, []), mine):
+                other = book.rows.name(header.reverses_id)
                 yield _finding(
-                    book, header, "not_mirrored",
-                    "The reversal does not mirror transaction"
-                    f" {book.rows.name(header.reverses_id)}.",
-                )  # fmt: skip
+                    book, header, "not_mirrored", f"It does not mirror transaction {other}."
+                )
         elif header.resolves_id is not None:
             held = legs.get(header.resolves_id, [])
             problem = _resolution_problem(
@@ -128,6 +127,8 @@ def _resolution_problem(
         return "It posts where nothing is to be posted, or the other way round."
     if _posts_more(posted, held):
         return "It posts more than was held."
+    if hold.expires_at is None:
+        return "The hold does not say when it runs out."
     is_late = book.rows.moment(header.recorded_at) >= book.rows.moment(hold.expires_at)
     if header.kind != TransactionKind.HOLD_VOID and is_late != (
         header.kind == TransactionKind.HOLD_EXPIRE

@@ -79,7 +79,10 @@ def check(book: Book) -> Iterator[Finding]:
         subject = f"act:{book.rows.name(act.id)}"
         if act.act_no != number:
             yield Finding(
-                "act_number_differs", subject, f"The act has number {act.act_no}, not {number}."
+                "act_number_differs",
+                subject,
+                f"The act has number {act.act_no}, not {number}.",
+                book.suspect_item(act.id),
             )
         try:
             is_whole = _hash(book, act) == act.content_hash
@@ -90,6 +93,7 @@ def check(book: Book) -> Iterator[Finding]:
                 "content_changed",
                 subject,
                 "The stored fields do not give the stored hash: something was changed.",
+                book.suspect_item(act.id),
             )
         if act.account_id is not None and act.account_id not in book.accounts:
             yield Finding("act_without_account", subject, "The act names no account of the book.")

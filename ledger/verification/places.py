@@ -5,6 +5,7 @@ from typing import Final
 
 from ledger.findings import Finding
 from ledger.schema import ItemKind
+from ledger.seal import NOTHING, Head
 from ledger.verification.book import Book
 from ledger.verification.headers import Header
 from ledger.verification.rows import Raw
@@ -45,7 +46,7 @@ SELECT KEY(i.item_id), i.sequence FROM ledger_act a
 
 def load(book: Book) -> Iterator[Finding]:
     """Read the places of the acts; a pass of its own, because it may meet what it cannot read."""
-    book.act_sequences = dict(book.rows.read(_ACT_SEQUENCES))  # type: ignore[arg-type]
+    book.act_sequences = dict(book.rows.read(_ACT_SEQUENCES))
     yield from ()
 
 
@@ -55,21 +56,23 @@ def check_once(book: Book) -> Iterator[Finding]:
         yield _differs(book, "item", key, block_no)
 
 
-def check_all(book: Book, nowhere: list[Raw]) -> Iterator[Finding]:
+def check_all(book: Book, head: Head, nowhere: list[Raw]) -> Iterator[Finding]:
     """Every item has a place, and no item has two of them.
 
     Args:
-        book: the book.
+        book: the book, gone through: where a place holds nothing of it, another is without place.
+        head: what stands nowhere was sealed behind it, if it was.
         nowhere: where the transactions without a place are added.
     """
     counts = book.rows.read(_COUNTS)[0]
-    if sum(counts[:3]) == sum(counts[3:]):
+    if sum(counts[:3]) == sum(counts[3:]) and not book.has_empty_places:
         return
+    cut_off = head.block_no + 1 if head != NOTHING else None
     for kind, table in _TABLES.items():
         for (key,) in book.rows.read(_NOWHERE.format(table=table)):
             if kind is ItemKind.TRANSACTION:
                 nowhere.append(key)
-            yield _differs(book, kind, key, None)
+            yield _differs(book, kind, key, cut_off)
     for key, block_no in book.rows.read(_REPEATED):
         yield _differs(book, "item", key, block_no)
 
@@ -85,6 +88,7 @@ def check_other(book: Book, place: Header) -> Iterator[Finding]:
         yield from check_sealed(book, place, act.content_hash, ItemKind.ACT)
         moment = act.recorded_at
     else:
+        book.has_empty_places = True
         where = "outbox" if place.block_no is None else "seal"
         yield Finding(
             "item_missing",

@@ -42,6 +42,7 @@ def check_accounts(book: Book) -> Iterator[Finding]:
                 "account_changed",
                 f"account:{account.code}",
                 "Its stored fields and bounds do not give the stored hash: something was changed.",
+                book.suspect_item(account.id),
             )
 
 

@@ -4,10 +4,10 @@ Every range is small enough to be held in memory and ends with a whole block, so
 interrupted goes on from the last block that it found whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from ledger.findings import Finding
+from ledger.findings import Finding, guarded
 from ledger.seal import Head
 from ledger.verification import links
 from ledger.verification.book import Book
@@ -84,14 +84,22 @@ class Walk:
         """Return the last block that was gone through."""
         return self._chain.head
 
-    def sealed(self) -> Iterator[list[Finding]]:
-        """Give the findings of one range of blocks after the other."""
+    def sealed(self, keep: Callable[[Head], None] | None) -> Iterator[Finding]:
+        """Check one range of blocks after the other.
+
+        Args:
+            keep: called with the head after every range, as long as nothing was found.
+        """
         after = self._since.last_sequence or _BEFORE_ALL
         while headers := self._sealed_range(after):
             first, after = headers[0][1], headers[-1][1]
             legs = self._by_index(_SEALED_LEGS, first=first, last=after)
-            yield [*self._chain.check(headers), *self._check(headers, legs)]
-        yield list(self._chain.finish())
+            for finding in self._range(headers, legs):
+                keep = None
+                yield finding
+            if keep is not None:
+                keep(self.head)
+        yield from self._chain.finish()
 
     def waiting(self) -> Iterator[Finding]:
         """Check what stands in the outbox."""
@@ -125,10 +133,14 @@ class Walk:
                 account.tail_in += max(amount_minor, 0)
                 account.tail_out += max(-amount_minor, 0)
 
+    def _range(self, headers: list[Row], legs: list[Row]) -> Iterator[Finding]:
+        yield from guarded("blocks", self._chain.check(headers))
+        yield from self._check(headers, legs)
+
     def _check(self, headers: list[Row], legs: list[Row]) -> Iterator[Finding]:
         linked: list[Linked] = []
-        yield from self._entries.check(headers, legs, linked)
-        yield from links.check(self._book, linked)
+        yield from guarded("transactions", self._entries.check(headers, legs, linked))
+        yield from guarded("links", links.check(self._book, linked))
 
     def _sealed_range(self, after: int) -> list[Row]:
         """Return headers of whole blocks: the last block of a full range is left for the next."""
