@@ -5,6 +5,7 @@ book can rewrite it: from then on the whole history before it is fixed.
 """
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -161,13 +162,18 @@ def append(path: Path, listed: list[Anchor]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("ab+") as file:
-        text = "".join(anchor.line for anchor in listed)
-        if file.tell() and _lacks_line_end(file.fileno(), file.tell()):
-            text = "\n" + text
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    text = "".join(anchor.line for anchor in listed)
+    try:
+        with path.open("ab+") as file:
+            if file.tell() and _lacks_line_end(file.fileno(), file.tell()):
+                text = "\n" + text
+            file.write(text.encode())
+            file.flush()
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)  # a disk that is full does not say whose it is
+        raise
 
 
 def _lacks_line_end(descriptor: int, length: int) -> bool:
