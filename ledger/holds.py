@@ -9,20 +9,24 @@ counts against the bounds; the open holds are what the pending counters say; of 
 one hold, one succeeds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger import clock, doors, entries
+from ledger import clock, doors, entries, replays
 from ledger.checks import check_legs, check_texts
 from ledger.errors import (
     AmountOutOfRange,
+    BalanceTooHigh,
+    BalanceTooLow,
     ExpiryInvalid,
     HoldResolved,
     IsHold,
+    KeyReused,
     UnknownTransaction,
 )
 from ledger.records import Draft, Leg, Links, Posted
@@ -81,10 +85,17 @@ def place(session: Session, community_id: UUID, draft: Draft, *, expires_at: dat
     check_legs(draft, HELD_LEG_COUNT_MAX)
     check_texts(draft)
     recorded_at = clock.now()
+    links = Links(expires_at=expires_at.astimezone(UTC))
+    entry = entries.make(community_id, draft, recorded_at, links)
     if expires_at <= recorded_at:
-        raise ExpiryInvalid(recorded_at=recorded_at.isoformat())
-    entry = entries.make(community_id, draft, recorded_at, Links(expires_at=expires_at))
-    is_written = doors.of(session).place_hold(community_id, entry)
+        earlier = replays.answers(session, community_id, [entry])
+        if not earlier:
+            raise ExpiryInvalid(recorded_at=recorded_at.isoformat())
+        return earlier[draft.idempotency_key]  # a repetition may come late
+    door = doors.of(session)
+    is_written = with_room(
+        session, community_id, draft.occurred_on, lambda: door.place_hold(community_id, entry)
+    )
     return entries.answer(session, community_id, entry, is_written)
 
 
@@ -144,7 +155,10 @@ def expire(session: Session, community_id: UUID, hold_id: UUID, occurred_on: dat
     """
     subject = f"hold:{hold_id}"
     by_clock = Resolution(occurred_on, f"expire:{hold_id}", SWEEPER, subject)
-    return _resolve(session, community_id, hold_id, TransactionKind.HOLD_EXPIRE, by_clock, [])
+    try:
+        return _resolve(session, community_id, hold_id, TransactionKind.HOLD_EXPIRE, by_clock, [])
+    except KeyReused as reused:  # it expired already, for somebody who dated it otherwise
+        raise HoldResolved(transaction_id=str(hold_id)) from reused
 
 
 def expire_due(
@@ -182,6 +196,36 @@ def expire_due(
         except HoldResolved:
             continue  # somebody resolved it since the list was read
     return expired_count
+
+
+def with_room(
+    session: Session, community_id: UUID, occurred_on: date, write: Callable[[], bool]
+) -> bool:
+    """Write; where a bound refuses, expire what is overdue on that account and write again.
+
+    Args:
+        session: a write session.
+        community_id: the book.
+        occurred_on: the day on which an overdue hold is then said to have expired.
+        write: a call of the door, which leaves nothing behind when it refuses.
+
+    Raises:
+        Refusal: of the last attempt; nothing has expired then either.
+    """
+    try:
+        return write()
+    except (BalanceTooLow, BalanceTooHigh) as refused:
+        with session.begin_nested():
+            while expire_due(session, community_id, occurred_on, account_id=_named(refused)):
+                try:
+                    return write()
+                except (BalanceTooLow, BalanceTooHigh) as again:
+                    refused = again
+            raise refused
+
+
+def _named(refused: BalanceTooLow | BalanceTooHigh) -> UUID:
+    return UUID(refused.details["account_id"])
 
 
 def _held(session: Session, community_id: UUID, hold_id: UUID) -> list[Leg]:

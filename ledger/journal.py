@@ -8,7 +8,7 @@ Invariants (checked here before the write, again by the database, and once more 
 account never passes its bounds; a key has one effect; what is posted stays.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from uuid import UUID
@@ -20,15 +20,14 @@ from ledger import clock, doors, entries, ids, replays
 from ledger.checks import check_account, check_draft, check_reason, check_texts
 from ledger.errors import (
     AccountDiffers,
-    BalanceTooHigh,
-    BalanceTooLow,
     IsHold,
     IsReversal,
+    KeyReused,
     Refusal,
     UnknownTransaction,
 )
 from ledger.hashing import account_hash
-from ledger.holds import expire_due
+from ledger.holds import with_room
 from ledger.records import AccountFacts, Draft, Entry, Leg, Links, Posted
 from ledger.schema import Account, BalanceRow, Posting, Transaction, TransactionKind
 
@@ -167,7 +166,7 @@ def post_many(session: Session, community_id: UUID, drafts: list[Draft]) -> list
         if is_written:
             answers |= {entry.draft.idempotency_key: entries.posted(entry) for entry in fresh}
         else:
-            answers |= replays.answers(session, community_id, fresh)
+            answers |= _known(session, community_id, fresh, drafts)
     return _in_order(drafts, answers)
 
 
@@ -237,27 +236,16 @@ def _post(session: Session, community_id: UUID, draft: Draft, links: Links) -> P
     return entries.answer(session, community_id, entry, is_written)
 
 
-def with_room(
-    session: Session, community_id: UUID, occurred_on: date, write: Callable[[], bool]
-) -> bool:
-    """Write; where a bound refuses, expire what is overdue on that account and write again.
-
-    Args:
-        session: a write session.
-        community_id: the book.
-        occurred_on: the day on which an overdue hold is then said to have expired.
-        write: a call of the door, which leaves nothing behind when it refuses.
-
-    Raises:
-        Refusal: of the last attempt.
-    """
-    while True:
-        try:
-            return write()
-        except (BalanceTooLow, BalanceTooHigh) as refused:
-            account_id = UUID(refused.details["account_id"])
-            if not expire_due(session, community_id, occurred_on, account_id=account_id):
-                raise
+def _known(
+    session: Session, community_id: UUID, fresh: list[Entry], drafts: list[Draft]
+) -> dict[str, Posted]:
+    """Return the earlier answers; the first draft whose key stands for another one is named."""
+    try:
+        return replays.answers(session, community_id, fresh)
+    except KeyReused as reused:
+        keys = [draft.idempotency_key for draft in drafts]
+        reused.details["index"] = keys.index(reused.details["idempotency_key"])
+        raise
 
 
 def _in_order(drafts: list[Draft], answers: dict[str, Posted]) -> list[Posted]:

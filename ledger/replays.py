@@ -22,19 +22,19 @@ def answers(session: Session, community_id: UUID, entries: list[Entry]) -> dict[
         KeyReused: a key stands for another request (`key_reused`, with the `field` that differs).
     """
     wanted = {entry.draft.idempotency_key: entry for entry in entries}
-    found: dict[str, Posted] = {}
-    for header in session.scalars(
+    headers = session.scalars(
         sa.select(Transaction).where(
             Transaction.community_id == community_id, Transaction.idempotency_key.in_(wanted)
         )
-    ):
-        entry = wanted[header.idempotency_key]
-        if header.request_hash != entry.request_hash:
-            _refuse(session, header, entry)
-        found[header.idempotency_key] = Posted(
-            header.id, header.recorded_at, header.content_hash, True
-        )
-    return found
+    )
+    stored = {header.idempotency_key: header for header in headers}
+    for key, entry in wanted.items():  # in their order: the first that differs is named
+        if key in stored and stored[key].request_hash != entry.request_hash:
+            _refuse(session, stored[key], entry)
+    return {
+        key: Posted(header.id, header.recorded_at, header.content_hash, True)
+        for key, header in stored.items()
+    }
 
 
 def check_same(first: Draft, second: Draft) -> None:

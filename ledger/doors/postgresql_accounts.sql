@@ -10,6 +10,7 @@ BEGIN
     IF length(p_content_hash) <> 32 THEN
         RAISE EXCEPTION 'ledger: a content hash has 32 bytes';
     END IF;
+    PERFORM ledger_check_days('0001-01-01', p_opened_at);
     INSERT INTO ledger_account (community_id, id, code, commodity, is_bounded, opened_at, content_hash)
     VALUES (p_community_id, p_id, p_code, p_commodity, p_is_bounded, p_opened_at, p_content_hash)
     ON CONFLICT (community_id, code) DO NOTHING;
@@ -36,6 +37,10 @@ DECLARE
     v_is_open boolean;
     v_closed_through_on date;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'ledger: the book is written at READ COMMITTED';
+    END IF;
+    PERFORM ledger_check_days(coalesce(p_closed_through_on, '0001-01-01'), p_recorded_at);
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(p_community_id, 1));
     IF p_kind IN ('account_closed', 'account_reopened') THEN
         SELECT is_open INTO v_is_open FROM ledger_balance WHERE community_id = p_community_id AND account_id = p_account_id;

@@ -61,10 +61,12 @@ SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enabl
 DECLARE
     v_leg_count int := cardinality(p_account_ids);
 BEGIN
-    IF v_leg_count <> cardinality(p_amounts) OR v_leg_count > 500 OR p_expires_at <= p_recorded_at THEN
-        RAISE EXCEPTION 'ledger: a hold has at most 500 legs, each with an account and an amount, and ends after it begins';
+    IF (v_leg_count <= 500 AND p_expires_at > p_recorded_at AND isfinite(p_expires_at)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: a hold has at most 500 legs and ends after it begins';
     END IF;
+    PERFORM ledger_check_list(v_leg_count, array_dims(p_account_ids), array_dims(p_amounts));
     PERFORM ledger_check_texts('hold', p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
+    PERFORM ledger_check_days(p_occurred_on, p_recorded_at);
     PERFORM ledger_check_period(p_community_id, p_occurred_on);
     PERFORM ledger_check_sums(p_community_id, p_account_ids, p_amounts);
     PERFORM ledger_move_held(p_community_id, p_account_ids, array_fill(0::bigint, ARRAY[v_leg_count]), p_amounts, 1, true);
@@ -96,14 +98,16 @@ CREATE FUNCTION ledger_resolve_hold(
 SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
 DECLARE
     v_expires_at timestamptz;
+    v_expiry jsonb;
     v_account_ids uuid[];
     v_held bigint[];
     v_leg_count int;
 BEGIN
-    IF p_kind NOT IN ('hold_post', 'hold_void', 'hold_expire') OR (p_kind = 'hold_post') = (0 = ALL (p_posted)) THEN
+    IF (p_kind IN ('hold_post', 'hold_void', 'hold_expire') AND (p_kind = 'hold_post') = (0 <> ANY (p_posted))) IS NOT TRUE THEN
         RAISE EXCEPTION 'ledger: a hold is posted with amounts, or voided or expired without';
     END IF;
     PERFORM ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
+    PERFORM ledger_check_days(p_occurred_on, p_recorded_at);
     PERFORM ledger_check_period(p_community_id, p_occurred_on);
     DELETE FROM ledger_hold WHERE community_id = p_community_id AND transaction_id = p_resolves_id
     RETURNING expires_at INTO v_expires_at;
@@ -113,18 +117,19 @@ BEGIN
                                WHERE community_id = p_community_id AND id = p_resolves_id AND kind = 'hold')
                  THEN 'hold_resolved' ELSE 'unknown_transaction' END,
             jsonb_build_object('transaction_id', p_resolves_id));
-    ELSIF p_kind = 'hold_post' AND p_recorded_at >= v_expires_at THEN
-        PERFORM ledger_refuse('hold_expired', jsonb_build_object('transaction_id', p_resolves_id, 'expires_at', v_expires_at));
+    END IF;
+    v_expiry := jsonb_build_object('transaction_id', p_resolves_id, 'expires_at',
+                                   to_char(v_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'));
+    IF p_kind = 'hold_post' AND p_recorded_at >= v_expires_at THEN
+        PERFORM ledger_refuse('hold_expired', v_expiry);
     ELSIF p_kind = 'hold_expire' AND p_recorded_at < v_expires_at THEN
-        PERFORM ledger_refuse('hold_not_expired', jsonb_build_object('transaction_id', p_resolves_id, 'expires_at', v_expires_at));
+        PERFORM ledger_refuse('hold_not_expired', v_expiry);
     END IF;
     SELECT array_agg(account_id ORDER BY leg_no), array_agg(amount_minor ORDER BY leg_no) INTO v_account_ids, v_held
       FROM ledger_posting WHERE community_id = p_community_id AND transaction_id = p_resolves_id;
-    IF cardinality(v_held) <> cardinality(p_posted) THEN
-        RAISE EXCEPTION 'ledger: a hold is resolved with one amount per leg';
-    END IF;
+    PERFORM ledger_check_list(cardinality(v_held), array_dims(p_posted));
     FOR v_leg IN 1 .. cardinality(v_held) LOOP
-        IF p_posted[v_leg] NOT BETWEEN least(v_held[v_leg], 0) AND greatest(v_held[v_leg], 0) THEN
+        IF (p_posted[v_leg] BETWEEN least(v_held[v_leg], 0) AND greatest(v_held[v_leg], 0)) IS NOT TRUE THEN
             PERFORM ledger_refuse('more_than_held', jsonb_build_object(
                 'held_minor', v_held[v_leg], 'amount_minor', p_posted[v_leg]));
         END IF;

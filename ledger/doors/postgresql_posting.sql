@@ -73,12 +73,34 @@ BEGIN
     END IF;
 END $$;
 
+-- Lists that belong together have one dimension, start at 1 and are equally long: an index then means the same place in all of them.
+CREATE FUNCTION ledger_check_list(p_count int, VARIADIC p_dimensions text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF ('[1:' || p_count || ']' = ALL (p_dimensions)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: every list has one value for each leg, or for each transaction, counted from 1';
+    END IF;
+END $$;
+
+-- PostgreSQL knows days and moments that no other program can read.
+CREATE FUNCTION ledger_check_days(p_occurred_on date, p_recorded_at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (p_occurred_on BETWEEN '0001-01-01' AND '9999-12-31' AND p_recorded_at BETWEEN '0001-01-02' AND '9999-12-30') IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: a day or moment is missing or out of range';
+    END IF;
+END $$;
+
 -- Waits for a closing that is being written, keeps the next one waiting, and refuses a date that is closed.
 CREATE FUNCTION ledger_check_period(p_community_id uuid, p_occurred_on date) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     v_closed_through_on date;
 BEGIN
+    -- Another isolation level would look at the acts as they were before the wait.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'ledger: the book is written at READ COMMITTED';
+    END IF;
     PERFORM pg_advisory_xact_lock_shared(uuid_hash_extended(p_community_id, 1));
     SELECT closed_through_on INTO v_closed_through_on FROM ledger_act
      WHERE community_id = p_community_id AND kind IN ('period_closed', 'period_reopened')
@@ -131,10 +153,12 @@ DECLARE
     v_slot int;
     v_delta record;
 BEGIN
-    IF v_leg_count <> cardinality(p_amounts) OR p_kind LIKE 'hold%' THEN
-        RAISE EXCEPTION 'ledger: every leg has an account and an amount, and a hold has functions of its own';
+    IF p_kind IN ('hold', 'hold_post', 'hold_void', 'hold_expire') THEN
+        RAISE EXCEPTION 'ledger: a hold has functions of its own';
     END IF;
+    PERFORM ledger_check_list(v_leg_count, array_dims(p_account_ids), array_dims(p_amounts));
     PERFORM ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
+    PERFORM ledger_check_days(p_occurred_on, p_recorded_at);
     PERFORM ledger_check_period(p_community_id, p_occurred_on);
     FOR v_leg IN 1 .. v_leg_count LOOP
         SELECT commodity, is_bounded INTO v_account
@@ -154,7 +178,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR v_slot IN 1 .. cardinality(v_sums) LOOP
-        IF v_sums[v_slot] <> 0 THEN
+        IF v_sums[v_slot] IS DISTINCT FROM 0 THEN
             PERFORM ledger_refuse('unbalanced', jsonb_build_object(
                 'commodity', v_commodities[v_slot], 'sum_minor', v_sums[v_slot]));
         END IF;
@@ -212,10 +236,16 @@ DECLARE
     v_delta record;
     v_count bigint;
 BEGIN
+    PERFORM ledger_check_list(
+        cardinality(p_ids), array_dims(p_ids), array_dims(p_kinds), array_dims(p_occurred_ons), array_dims(p_recorded_ats),
+        array_dims(p_keys), array_dims(p_request_hashes), array_dims(p_content_hashes), array_dims(p_actors),
+        array_dims(p_sources), array_dims(p_narrations));
+    PERFORM ledger_check_list(cardinality(p_headers), array_dims(p_headers), array_dims(p_account_ids), array_dims(p_amounts));
     FOR v_head IN 1 .. cardinality(p_ids) LOOP
         PERFORM ledger_check_texts(p_kinds[v_head], p_keys[v_head], p_request_hashes[v_head], p_content_hashes[v_head],
                                    p_actors[v_head], p_sources[v_head], p_narrations[v_head]);
-        IF p_kinds[v_head] LIKE 'hold%' THEN
+        PERFORM ledger_check_days(p_occurred_ons[v_head], p_recorded_ats[v_head]);
+        IF p_kinds[v_head] IN ('hold', 'hold_post', 'hold_void', 'hold_expire') THEN
             RAISE EXCEPTION 'ledger: a hold has functions of its own';
         END IF;
     END LOOP;

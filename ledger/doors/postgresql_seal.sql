@@ -12,6 +12,7 @@ DECLARE
     v_last record;
     v_count bigint;
 BEGIN
+    PERFORM ledger_check_days('0001-01-01', p_sealed_at);
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(p_community_id, 2));
     SELECT block_no, last_sequence, block_hash INTO v_last FROM ledger_seal_block
      WHERE community_id = p_community_id ORDER BY block_no DESC LIMIT 1;

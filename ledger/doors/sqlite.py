@@ -177,6 +177,7 @@ class Door:
         """
         cursor, book = self._driver.cursor(), community_id.hex
         if not cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+            _check_day(entry.draft, _closed_through(cursor, book))
             _check_hold(cursor, book, entry)
             for leg, amount_minor in zip(entry.draft.legs, posted_minor, strict=False):
                 held_minor = -leg.amount_minor

@@ -1,181 +1,43 @@
 """Random scripts against an independent in-memory model, the same on SQLite and on PostgreSQL.
 
-The model knows nothing of SQL: a list of balances and a list of what was accepted. After every
-step both databases must have answered as the model says, and at the end they must hold the same
-balances and the same content hashes, found whole by verification.
+After every step both databases must have answered as the model says, and one another in every
+detail. At the end of a script every row of every ledger table is the same on both, verification
+finds nothing, and balances, statements, history, activity and seal are what the model holds.
+
+`make test` plays at least 20,000 steps; `make test-long` plays many more.
 """
 
-import random
-import secrets
 import shutil
+import sys
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
-from ledger import clock, ids, journal, reports
+from ledger import history, journal, reports
 from ledger.database import Database
-from ledger.errors import Refusal
-from ledger.journal import Draft, Leg
-from ledger.schema import Transaction
+from ledger.seal import head
 from ledger.verification import verify
-from tests.ledger.makers import NINTH
+from tests.ledger.model import Model
+from tests.ledger.model_words import Answer, Named, Request
+from tests.ledger.players import Full, Picture, Player, fixed_ids
+from tests.ledger.scripts import ACCOUNTS, DAY_COUNT, FIRST_DAY, NOBODY, Act, write_script
 from tests.servers import APPLICATION, Server
 
-ACCOUNTS: tuple[tuple[str, str, int | None, int | None], ...] = (
-    ("Issuance", "POINT", None, None),
-    ("Alice", "POINT", 0, None),
-    ("Bob", "POINT", -20, 40),
-    ("Stock", "GOODS-0001", 0, None),
-    ("Intake", "GOODS-0001", None, None),
-)
-START = clock.now().replace(year=2027, month=1, day=1)
-_runs = iter(range(10**9))
+SHARD_COUNT = 4
+SCRIPTS_PER_SHARD = 7
+STEPS_MIN = 20_000
+seeds = st.integers(0, 2**32)
+_runs = count(1)
 
-accounts = st.integers(0, len(ACCOUNTS) - 1)
-amounts = st.integers(-50, 50)
-keys = st.integers(0, 12).map("key-{}".format)
-legs = st.lists(st.tuples(accounts, amounts), min_size=0, max_size=5)
-transfers = st.tuples(accounts, accounts, st.integers(1, 50)).map(
-    lambda drawn: [(drawn[0], -drawn[2]), (drawn[1], drawn[2])]
-)
-drafts = st.tuples(keys, st.one_of(transfers, transfers, legs))
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("post"), drafts),
-        st.tuples(st.just("post"), drafts),
-        st.tuples(st.just("post_many"), st.lists(drafts, max_size=4)),
-        st.tuples(st.just("reverse"), st.tuples(keys, st.integers(0, 8))),
-    ),
-    max_size=25,
-)
-
-
-class Model:
-    """What a book does, without a database."""
-
-    def __init__(self) -> None:
-        self.balances = [0] * len(ACCOUNTS)
-        self.accepted: list[tuple[str, list[tuple[int, int]], int | None]] = []
-
-    def post(self, key: str, wanted: list[tuple[int, int]], reverses: int | None = None) -> str:
-        known = next((entry for entry in self.accepted if entry[0] == key), None)
-        if reverses is None and (wrong := self._wrong(wanted)):
-            return wrong
-        if known is not None:
-            return "replay" if known[1:] == (wanted, reverses) else "key_reused"
-        if reverses is not None and any(entry[2] == reverses for entry in self.accepted):
-            return "already_reversed"
-        sums: dict[str, int] = {}
-        for account, amount in wanted:
-            sums[ACCOUNTS[account][1]] = sums.get(ACCOUNTS[account][1], 0) + amount
-        if any(sums.values()):
-            return "unbalanced"
-        return self._move(key, wanted, reverses)
-
-    def post_many(self, wanted: list[tuple[str, list[tuple[int, int]]]]) -> str:
-        kept = (list(self.balances), list(self.accepted))
-        if wrong := next((w for _, each in wanted if (w := self._wrong(each))), None):
-            return wrong
-        outcomes = [self.post(key, each) for key, each in wanted]
-        if all(outcome in ("posted", "replay") for outcome in outcomes):
-            return "posted"
-        self.balances, self.accepted = kept
-        return "refused"
-
-    def _wrong(self, wanted: list[tuple[int, int]]) -> str | None:
-        if len(wanted) < 2:
-            return "too_few_legs"
-        return "amount_out_of_range" if any(amount == 0 for _, amount in wanted) else None
-
-    def _move(self, key: str, wanted: list[tuple[int, int]], reverses: int | None) -> str:
-        after = list(self.balances)
-        for account, amount in wanted:
-            after[account] += amount
-        for account, (_, _, floor, ceiling) in enumerate(ACCOUNTS):
-            if any(account == moved for moved, _ in wanted):
-                if floor is not None and after[account] < floor:
-                    return "bound"
-                if ceiling is not None and after[account] > ceiling:
-                    return "bound"
-        self.balances = after
-        self.accepted.append((key, wanted, reverses))
-        return "posted"
-
-
-class Runner:
-    """One book under test; ids and clock are fixed, so two runners make the same bytes."""
-
-    def __init__(self, database: Database, seed: int) -> None:
-        self.database = database
-        self.community_id = UUID(int=seed)
-        self.posted: list[UUID] = []
-        with database.begin() as session:
-            self.accounts = [
-                journal.open_account(
-                    session,
-                    self.community_id,
-                    code=code,
-                    commodity=commodity,
-                    floor_minor=floor_minor,
-                    ceiling_minor=ceiling_minor,
-                ).id
-                for code, commodity, floor_minor, ceiling_minor in ACCOUNTS
-            ]
-
-    def draft(self, key: str, wanted: list[tuple[int, int]]) -> Draft:
-        chosen = tuple(Leg(self.accounts[account], amount) for account, amount in wanted)
-        return Draft("transfer", chosen, NINTH, key, "system:test", "script:1", "")
-
-    def run(self, step: tuple[str, Any]) -> str:
-        name, drawn = step
-        try:
-            with self.database.begin() as session:
-                if name == "post":
-                    answers = [journal.post(session, self.community_id, self.draft(*drawn))]
-                elif name == "post_many":
-                    many = [self.draft(*each) for each in drawn]
-                    answers = journal.post_many(session, self.community_id, many)
-                else:
-                    answers = [self._reverse(session, *drawn)]
-        except Refusal as refused:
-            return refused.code
-        self.posted += [
-            each.transaction_id for each in answers if each.transaction_id not in self.posted
-        ]
-        is_replay = name != "post_many" and answers[0].is_replay
-        return "replay" if is_replay else "posted"
-
-    def _reverse(self, session: Any, key: str, number: int) -> journal.Posted:
-        return journal.reverse(
-            session,
-            self.community_id,
-            self.posted[number % len(self.posted)],
-            reason="because",
-            idempotency_key=key,
-            actor="system:test",
-            occurred_on=NINTH,
-            source="script:1",
-        )
-
-    def picture(self) -> tuple[list[int], list[tuple[Any, ...]]]:
-        with self.database.reading() as session:
-            held = reports.balances(session, self.community_id, self.accounts)
-            hashes = session.execute(
-                sa.select(Transaction.id, Transaction.content_hash, Transaction.request_hash)
-                .where(Transaction.community_id == self.community_id)
-                .order_by(Transaction.id)
-            ).all()
-            assert verify(session, self.community_id) == []
-        return [held[account].posted_minor for account in self.accounts], [
-            tuple(each) for each in hashes
-        ]
+Both = tuple[Database, Database]
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +46,7 @@ def both(
     postgresql_template: str,
     sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Database, Database]]:
+) -> Iterator[Both]:
     path = tmp_path_factory.mktemp("properties") / "book.sqlite3"
     shutil.copyfile(sqlite_template, path)
     name = server.create(postgresql_template)
@@ -194,85 +56,174 @@ def both(
         database.dispose()
 
 
-def _expected(model: Model, step: tuple[str, Any]) -> str:
-    name, drawn = step
-    if name == "post":
-        return model.post(*drawn)
-    if name == "post_many":
-        return model.post_many(drawn)
-    key, number = drawn
-    index = number % len(model.accepted)
-    _, original, reverses = model.accepted[index]
-    if reverses is not None:
-        return "is_reversal"
-    return model.post(key, [(account, -amount) for account, amount in original], index)
-
-
-def _agree(expected: str, answered: str) -> bool:
-    if expected == "bound":
-        return answered in ("balance_too_low", "balance_too_high")
-    if expected == "refused":
-        return answered not in ("posted", "replay")
-    return expected == answered
-
-
-def _run_script(database: Database, script: list[Any], seed: int) -> tuple[Model, list[str], Any]:
-    chance = random.Random(seed)
-    with clock.at(START - timedelta(days=1)):
-        ids.new_id()  # whatever the last run left, this one starts with a new millisecond
-    with pytest.MonkeyPatch.context() as patch, clock.at(START):
-        # The same random bits and the same moments give the same ids on both databases.
-        patch.setattr(secrets, "randbits", chance.getrandbits)
-        runner, model, answers = Runner(database, seed), Model(), []
-        for number, step in enumerate(script):
-            if step[0] == "reverse" and not model.accepted:
-                continue
-            with clock.at(START + timedelta(seconds=number + 1)):
-                expected, answered = _expected(model, step), runner.run(step)
-            assert _agree(expected, answered), (step, expected, answered)
-            answers.append(answered)
-        return model, answers, runner.picture()
-
-
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
-@given(script=steps)
+@pytest.mark.parametrize("shard", range(SHARD_COUNT))
 def test_any_script_does_what_the_model_says_on_both_databases(
-    both: tuple[Database, Database], script: list[Any]
+    both: Both, shard: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed = next(_runs) + 1
-    sqlite, postgresql = both
+    played, began = [0], time.process_time()
 
-    model, answers, (balances, hashes) = _run_script(sqlite, script, seed)
-    _, answers_too, (balances_too, hashes_too) = _run_script(postgresql, script, seed)
+    # No shrinking: the step that differs is named, and a seed's script can be played up to it.
+    @settings(
+        suppress_health_check=list(HealthCheck),
+        max_examples=_script_count(),
+        phases=[Phase.generate],
+    )
+    @given(seed=seeds, step_count=st.integers(380, 480))
+    def play(seed: int, step_count: int) -> None:
+        played[0] += 2 * step_count
+        _play_on_both(both, f"{shard}:{seed}", step_count)
 
-    assert balances == balances_too == model.balances
-    assert answers == answers_too
-    assert hashes == hashes_too
-    assert len(hashes) == len(model.accepted)
+    play()
+
+    with capsys.disabled():
+        seconds = time.process_time() - began
+        sys.stdout.write(f" {played[0]} steps in {seconds:.0f} s of processor time ")
+    assert played[0] >= STEPS_MIN / SHARD_COUNT
 
 
-@settings(max_examples=25)
+@settings(suppress_health_check=list(HealthCheck), max_examples=12, phases=[Phase.generate])
+@given(seed=seeds, step_count=st.integers(5, 40))
+def test_a_refusal_changes_no_row_of_any_table(both: Both, seed: int, step_count: int) -> None:
+    _play_on_both(both, f"watched:{seed}", step_count, is_watched=True)
+
+
+def _script_count() -> int:
+    """The profile of `make test-long` asks for many, that of `make test` for what is enough."""
+    assert settings.default is not None, "tests.conftest loads a profile"
+    return max(SCRIPTS_PER_SHARD, settings.default.max_examples // 10)
+
+
+def _play_on_both(both: Both, seed: str, step_count: int, is_watched: bool = False) -> None:
+    script, model = write_script(seed, step_count)
+    community_id = UUID(int=next(_runs))
+    seen = [_played(database, community_id, script, model, is_watched) for database in both]
+
+    (answers, picture), (answers_too, picture_too) = seen
+    for one, other in zip(answers, answers_too, strict=True):
+        assert one == other
+    assert picture == picture_too
+
+
+def _played(
+    database: Database, community_id: UUID, script: list[Act], model: Model, is_watched: bool
+) -> tuple[list[Full], Picture]:
+    """Play a script, compare it with the model, and return all that there is to see."""
+    with fixed_ids(community_id.int):
+        player = Player(database, community_id)
+        answers = []
+        for act in script:
+            said = player.play(act, is_watched)
+            for step, (answer, _) in zip(act.steps, said, strict=True):
+                assert _agree(answer, step.expected), (step, answer)
+            answers += said
+        with database.reading() as session:
+            assert verify(session, community_id) == []
+            _look_at_balances(session, player, model)
+            _look_at_history(session, player, model)
+            picture = player.picture(session)
+    _look_at_tables(picture, player, model)
+    return answers, picture
+
+
+def _agree(answer: Answer, expected: Answer) -> bool:
+    return answer.outcome == expected.outcome and (
+        expected.named in (None, answer.named) and expected.index == answer.index
+    )
+
+
+def _look_at_balances(session: Session, player: Player, model: Model) -> None:
+    balances = reports.balances(session, player.community_id, player.accounts[:NOBODY])
+    trial = reports.trial_balance(session, player.community_id)
+    posted = {account.code: total for account, total in trial}
+    for number, account in enumerate(ACCOUNTS):
+        found = balances[player.accounts[number]]
+        assert found.posted_minor == posted[account.code] == model.posted(number)
+        if account.is_bounded:
+            assert found.available_minor == model.available(number)
+    assert sum(posted.values()) == 0
+
+
+def _look_at_history(session: Session, player: Player, model: Model) -> None:
+    """As of any day, as known at the last seal, and page by page."""
+    book, known_at = player.community_id, head(session, player.community_id).last_sequence
+    for number, account_id in enumerate(player.accounts[:NOBODY]):
+        day = FIRST_DAY + timedelta(days=model.now % DAY_COUNT)
+        as_of = history.balance_on(session, book, account_id, as_of=day)
+        assert as_of == model.posted(number, day)
+        known = history.balance_on(session, book, account_id, known_at=known_at)
+        assert known == model.posted_when_sealed(number)
+        _look_at_statement(session, player, model, number)
+
+
+def _look_at_statement(session: Session, player: Player, model: Model, number: int) -> None:
+    before, seen, balance = None, [], model.posted(number)
+    while True:
+        page = reports.statement(
+            session, player.community_id, player.accounts[number], limit=25, before=before
+        )
+        assert page.closing_minor == balance
+        for line in page.lines:
+            assert line.balance_minor == balance
+            balance -= line.amount_minor
+            seen.append((line.transaction.id, line.amount_minor))
+        assert page.opening_minor == balance
+        before = page.next_cursor
+        if before is None:
+            break
+    assert balance == 0
+    assert [id_ for id_, _ in seen] == sorted({id_ for id_, _ in seen}, reverse=True)
+    assert sorted(amount for _, amount in seen) == model.movements(number)
+
+
+def _look_at_tables(picture: Picture, player: Player, model: Model) -> None:
+    """What is derived is what the model derives; the sealed sequence has no gap."""
+    places = [row[1] for row in picture["ledger_seal_item"]]
+    assert places == list(range(1, model.sealed_count + 1))
+    assert len(picture["ledger_outbox"]) == model.item_count - model.sealed_count
+    assert len(picture["ledger_transaction"]) == len(model.written)
+    assert len(picture["ledger_act"]) == len(model.acts)
+    assert len(picture["ledger_hold"]) == len(model.open_holds)
+    number_of = {account_id: number for number, account_id in enumerate(player.accounts)}
+    kept = {number_of[row[1]]: row[2:6] for row in picture["ledger_balance"]}
+    assert kept == {
+        number: tuple(vars(model.counters[number]).values())
+        for number, account in enumerate(ACCOUNTS)
+        if account.is_bounded
+    }
+    activity = {(number_of[row[1]], row[2]): row[3:] for row in picture["ledger_activity"]}
+    assert activity == model.activity()
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=12)
 @given(
     transfers=st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=12),
     cut=st.integers(0, 12),
 )
 def test_the_split_into_batches_does_not_change_the_balances(
-    both: tuple[Database, Database], transfers: list[tuple[int, bool]], cut: int
+    both: Both, transfers: list[tuple[int, bool]], cut: int
 ) -> None:
     for database in both:
         pictures = []
         for is_split in (False, True):
-            runner = Runner(database, 10**9 + next(_runs))
+            player = Player(database, UUID(int=10**9 + next(_runs)))
             wanted = [
-                runner.draft(
-                    f"k{n}", [(0, -amount), (1, amount)] if is_in else [(4, -amount), (3, amount)]
-                )
+                player.draft(_gift(n, *((0, 1) if is_in else (6, 5)), amount))
                 for n, (amount, is_in) in enumerate(transfers)
             ]
             parts = [wanted[:cut], wanted[cut:]] if is_split else [list(reversed(wanted))]
             for part in parts:
                 with database.begin() as session:
-                    journal.post_many(session, runner.community_id, part)
-            pictures.append(runner.picture()[0])
+                    journal.post_many(session, player.community_id, part)
+            with database.reading() as session:
+                assert verify(session, player.community_id) == []
+                found = reports.balances(session, player.community_id, player.accounts[:NOBODY])
+            pictures.append(list(found.values()))
 
         assert pictures[0] == pictures[1]
+
+
+def _gift(number: int, source: int, target: int, amount: int) -> Named:
+    legs = ((source, -amount, False), (target, amount, False))
+    day = date(2026, 11, 9)
+    request = Request(None, None, None, "transfer", legs, day, "system:test", "script:1", "")
+    return Named(f"k{number}", request)
