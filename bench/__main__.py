@@ -6,17 +6,20 @@ Without a name everything is measured. `--rounds` is at least five.
 import argparse
 from collections.abc import Callable
 
-from bench import balances, bulk, http, single_posts, sqlite_posts
+from bench import bulk, http, large_books, sealer, single_posts, sqlite_posts
 from bench.measure import ROUNDS_MIN
+from bench.peers import hordak
 
 WORKLOADS: dict[str, Callable[[int], None]] = {
     "posts": single_posts.run,
-    "balances": balances.run,
+    "large": large_books.run,
     "bulk": bulk.run,
+    "sealer": sealer.run,
     "sqlite": sqlite_posts.run,
+    "peers": hordak.run,
     "http": http.run,
 }
-"""posts: W1, W1s, W2. balances: W4. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory."""
+"""posts: W1, W1s, W2. large: W4, W5, W6. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory."""
 
 
 def main() -> None:

@@ -25,12 +25,14 @@ class Load:
         clients: number of processes.
         seconds: how long each posts.
         source_id: the account that every post debits; None is any account.
+        account_ids: the accounts to choose from; none are those of `bench.books`.
     """
 
     url: str
     clients: int
     seconds: float
     source_id: UUID | None = None
+    account_ids: tuple[UUID, ...] = ()
 
 
 def post_rate(load: Load) -> tuple[float, int]:
@@ -53,19 +55,22 @@ def post_rate(load: Load) -> tuple[float, int]:
 def _client(load: Load, number: int, barrier: Any, results: Any) -> None:
     database = Database(load.url)
     chance = random.Random(number)
-    _post(database, chance, load.source_id)  # the first post prepares its statement
+    _post(database, chance, load)  # the first post prepares its statement
     barrier.wait()
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < load.seconds:
-        _post(database, chance, load.source_id)
+        _post(database, chance, load)
         count += 1
     results.put((count, time.perf_counter() - start))
     database.dispose()
 
 
-def _post(database: Database, chance: random.Random, source_id: UUID | None) -> None:
-    source = source_id or UUID(int=chance.randint(1, ACCOUNT_COUNT // 2))
-    target = UUID(int=chance.randint(ACCOUNT_COUNT // 2 + 1, ACCOUNT_COUNT))
+def _post(database: Database, chance: random.Random, load: Load) -> None:
+    if load.account_ids:
+        source, target = chance.sample(load.account_ids, 2)
+    else:
+        source = load.source_id or UUID(int=chance.randint(1, ACCOUNT_COUNT // 2))
+        target = UUID(int=chance.randint(ACCOUNT_COUNT // 2 + 1, ACCOUNT_COUNT))
     key = ids.new_id().hex
     legs = (Leg(source, -1), Leg(target, 1))
     draft = Draft("transfer", legs, DAY, key, "system:bench", "bench:1", "")

@@ -1,0 +1,1 @@
+"""Other ledgers, each in an environment of its own."""
