@@ -75,6 +75,7 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "community_id": nobody,
         "photo_id": nobody,
         "award_id": nobody,
+        "transaction_id": nobody,
         "policy_id": nobody,
         "number": other.goods[0].number if other else NOBODYS_NUMBER,
         "item_number": other.goods[0].number if other else NOBODYS_NUMBER,
