@@ -30,10 +30,10 @@ from timebank.insight import bare_books, import_items
 from timebank.insight.file_lines import Advance, FileReading, RefusedLine
 from timebank.insight.import_drafts import Drafting, DraftOfItem, KnownAccount, Mark
 from timebank.insight.import_items import Item, Refuse, Transfers
+from timebank.insight.import_papers import SOURCE_PREFIX
 from timebank.insight.models import FileImport, ImportKind
 from timebank.insight.seen_keys import SeenKeys
 
-SOURCE_PREFIX: Final = "file_import:"
 CHUNK_COUNT: Final = bulk.CHUNK_COUNT_MAX
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
 from timebank.insight import papers
+from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister, Commendation
@@ -122,6 +123,7 @@ def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Itera
             Transaction.reverses_id.is_(None),
             ~_is_named(Transaction.id, reversal.community_id, reversal.reverses_id),
             ~_has_paper(Transaction.id),
+            ~is_imported(),  # their paper is the run: `imports_are_whole`
         )
         .order_by(Transaction.id, Posting.leg_no)
     )
@@ -246,6 +248,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     reservations_are_held,
     refunds_reverse_their_redemption,
     nothing_moves_without_a_paper,
+    imports_are_whole,
     reversals_have_their_refund,
     pieces_out_are_pieces_redeemed,
     certificates_are_whole,

@@ -16,8 +16,10 @@ from ledger import verification as kernel
 from ledger.findings import Finding, guarded
 from ledger.schema import Account, Transaction
 from timebank.actors import Actor, Permission
-from timebank.insight import provenance
+from timebank.insight import bare_books, provenance
 from timebank.insight.guards import guards_are_unchanged
+from timebank.insight.import_papers import imports_are_whole
+from timebank.insight.models import Book
 from timebank.people import organisations
 from timebank.people.models import Community
 
@@ -36,7 +38,7 @@ class Verification:
     """What was found in all books, and in the database around them.
 
     Args:
-        books: one report per community, by code.
+        books: one report per community, by code, then one per bare book, by name.
         database_findings: guards that are missing, and books that belong to no community.
     """
 
@@ -57,9 +59,14 @@ def verify(session: Session) -> Verification:
     """
     communities: list[Community] = []
     unlisted = list(guarded("communities", _list_into(communities, session)))
-    ids = [community.community_id for community in communities]
+    bare: list[Book] = []
+    unlisted += guarded("bare_books", _list_bare_into(bare, session))
+    ids = [book.community_id for book in (*communities, *bare)]
     return Verification(
-        books=tuple(_report(session, community) for community in communities),
+        books=(
+            *(_report(session, community) for community in communities),
+            *(_bare_report(session, book) for book in bare),
+        ),
         database_findings=(
             *unlisted,
             *guarded("door", kernel.faults(session)),
@@ -102,6 +109,27 @@ def _report(session: Session, community: Community) -> BookReport:
     )
 
 
+def _bare_report(session: Session, book: Book) -> BookReport:
+    """A bare book has no members and no shop: what it keeps is what the kernel promises."""
+    community_id = book.community_id
+    query = sa.select(sa.func.count()).select_from(Transaction)
+    return BookReport(
+        community_code=book.name,
+        transaction_count=session.scalar(query.where(Transaction.community_id == community_id))
+        or 0,
+        findings=(
+            *kernel.check_book(session, community_id).findings,
+            *guarded("imports_are_whole", imports_are_whole(session, community_id)),
+        ),
+    )
+
+
+def _list_bare_into(bare: list[Book], session: Session) -> Iterator[Finding]:
+    """Add every bare book; guarded like the communities."""
+    bare += bare_books.list_books(session)
+    yield from ()
+
+
 def _list_into(communities: list[Community], session: Session) -> Iterator[Finding]:
     """Add every community; a pass without findings, so that it can be guarded like the others."""
     communities += organisations.list_communities(session)
@@ -109,7 +137,7 @@ def _list_into(communities: list[Community], session: Session) -> Iterator[Findi
 
 
 def _books_of_nobody(session: Session, community_ids: list[UUID]) -> Iterator[Finding]:
-    """Give a finding for every book that no community stands behind."""
+    """Give a finding for every book that is neither a community's nor a bare one."""
     query = sa.select(Account.community_id).distinct()
     for id_ in session.scalars(query.where(Account.community_id.not_in(community_ids))):
         yield Finding("book_of_nobody", f"book:{id_}", "No community stands behind this book.")
