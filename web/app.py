@@ -50,14 +50,18 @@ PAGES: Final = (
     "web.pages.commendations",
     "web.pages.certificates",
     "web.pages.goods",
+    "web.pages.webhooks",
+    "web.pages.reservations",
 )
 API: Final = (
     "web.api.people",
     "web.api.service",
     "web.api.attendance",
     "web.api.shop",
+    "web.api.reservations",
     "web.api.rewards",
     "web.api.proofs",
+    "web.api.events",
 )
 
 

@@ -103,6 +103,8 @@ def _tell(told: Telling, street: Street, facts: CommunityFacts, started_at: date
         service.sign_everybody_up(told.session, held)
     service.sign_everybody_up(told.session, service.open_today(told.session, town))
     _commend(told, town)
+    if facts is COMMUNITY_D:
+        shop.keep_one(told.session, town)
     told.end_chapter()
 
 

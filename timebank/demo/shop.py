@@ -1,4 +1,4 @@
-"""The charity shop of a demo community: goods brought in, priced, exchanged, once returned."""
+"""The charity shop of a demo community: goods priced, exchanged, once returned, one reserved."""
 
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -12,7 +12,7 @@ from timebank.codes import CodeKeys
 from timebank.demo.facts import GoodsFacts
 from timebank.demo.people import Town, has_phone
 from timebank.people.models import Member
-from timebank.shop import goods, intake, photos, refunds, till
+from timebank.shop import goods, intake, photos, refunds, reservations, till
 from timebank.shop.goods import ItemDetails
 from timebank.shop.intake import Intake
 from timebank.shop.models import IntakeChoice, ValueBasis
@@ -51,6 +51,27 @@ def visit(
             receipt_number=receipt_number,
             reason="尺寸不合适，当天退回",
             nonce=f"demo-refund-{town.facts.code}-{month_no}",
+        )
+
+
+def keep_one(session: Session, town: Town) -> None:
+    """Let the first volunteer reserve the dearest that they can afford."""
+    community_id = town.community.community_id
+    member = session.get_one(Member, (community_id, town.cast[0].member_id))
+    held = reports.spendable(session, community_id, [member.points_account_id])
+    points = held[member.points_account_id].available_minor
+    affordable = {
+        entry.item.price_points: entry.item.number
+        for entry in shop_window(session, town.clerk)
+        if (entry.item.price_points or 0) + POINTS_KEPT <= points
+    }
+    if affordable:
+        reservations.reserve(
+            session,
+            town.cast[0],
+            item_number=affordable[max(affordable)],
+            quantity=1,
+            nonce=f"demo-reservation-{town.facts.code}",
         )
 
 

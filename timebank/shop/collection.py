@@ -12,6 +12,7 @@ order (member, ledger accounts, the community's counter).
 from dataclasses import dataclass
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock, holds
@@ -49,16 +50,20 @@ class HandOver:
     pin: str | None = None
 
 
-def list_open(session: Session, actor: Actor, *, member: Member) -> list[Reserved]:
-    """Return what is kept for the member at the till, the oldest first.
+def list_open(session: Session, actor: Actor, *, member_number: int) -> list[Reserved]:
+    """Return what is kept for a member, the oldest first; nothing for a number of nobody.
 
     Args:
         session: read-only.
         actor: needs `keep_shop`.
-        member: of the actor's community.
+        member_number: 7 is volunteer V0007.
     """
     actor.require(Permission.KEEP_SHOP)
-    return read_reserved(session, actor.community_id, Reservation.member_id == member.id, is_open())
+    member_id = sa.select(Member.id).where(
+        Member.community_id == actor.community_id, Member.number == member_number
+    )
+    of_member = Reservation.member_id == member_id.scalar_subquery()
+    return read_reserved(session, actor.community_id, of_member, is_open())
 
 
 def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOver) -> Receipt:

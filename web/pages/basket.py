@@ -20,6 +20,7 @@ from timebank.shop.models import QUANTITY_MAX
 NONCE_BYTES: Final = 16
 PIN_LENGTH_MAX: Final = 12
 ROW: Final = re.compile(r"([0-9]{1,8}):([0-9]{1,3}):([0-9]{0,6})")
+RESERVATION: Final = re.compile(r"(collect|release)-([0-9a-f]{32})")
 ACTION: Final = re.compile(r"([a-z]+)(?:-([0-9]{1,8}))?")
 
 
@@ -37,7 +38,8 @@ class BasketForm:
         ticket: of the member at the till; empty when nobody stands there.
         lines: the rows, in the order they were scanned.
         scan: what the scan line held, or what was chosen from a search (which posts no action).
-        action: what was pressed: scan, find, plus, minus, remove, finish.
+        action: what was pressed: scan, find, plus, minus, remove, collect, release, finish.
+        reservation: which reservation it is for; empty for none.
         target: the goods the action is for; None for the last row.
         total_points: the total that was shown; None when it was not a number.
         pin: as typed; None when empty.
@@ -48,6 +50,7 @@ class BasketForm:
     lines: list[Line] = field(default_factory=list)
     scan: str = ""
     action: str = "scan"
+    reservation: str = ""
     target: int | None = None
     total_points: int | None = None
     pin: str | None = None
@@ -59,7 +62,9 @@ class BasketForm:
         Raises:
             QuantityInvalid: quantity_invalid, a row is not three whole numbers.
         """
-        action = ACTION.fullmatch(sent.get("action", "scan"))
+        pressed = sent.get("action", "scan")
+        kept = RESERVATION.fullmatch(pressed)
+        action = ACTION.fullmatch(kept[1] if kept else pressed)
         total = sent.get("total", "")
         form = cls(
             nonce=sent.get("nonce", ""),
@@ -67,6 +72,7 @@ class BasketForm:
             lines=[_line(text) for text in sent.getlist("row")],
             scan=sent.get("pick") or sent.get("scan", ""),
             action=action[1] if action else "scan",
+            reservation=kept[2] if kept else "",
             target=int(action[2]) if action and action[2] else None,
             total_points=int(total) if re.fullmatch(r"[0-9]{1,7}", total) else None,
             pin=sent.get("pin", "")[:PIN_LENGTH_MAX] or None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -23,9 +24,13 @@ from timebank.people.organisations import get_community
 from timebank.shop import receipts, scans
 from timebank.shop.basket import Basket, read_basket
 from timebank.shop.booking import needs_pin
+from timebank.shop.collection import HandOver, collect, list_open
 from timebank.shop.identity import Holder, identify
+from timebank.shop.models import IdentifiedBy
 from timebank.shop.receipts import Receipt
 from timebank.shop.refunds import refund
+from timebank.shop.reservations import cancel
+from timebank.shop.reserved import Reserved
 from timebank.shop.scans import FoundByName, Scanned
 from timebank.shop.till import Sale, redeem
 from web import fields
@@ -68,10 +73,12 @@ class Counter:
     basket: Basket | None = None
     holder: Holder | None = None
     purchases: list[Receipt] = field(default_factory=list)
+    reserved: list[Reserved] = field(default_factory=list)
     found: FoundByName | None = None
     refusal: Refusal | None = None
     receipt_number: int | None = None
     done: Receipt | None = None
+    released: Reserved | None = None
     today_count: int = 0
     day_limit: int = 0
 
@@ -80,15 +87,30 @@ class Counter:
         """Return which sound a staff device plays: accepted, refused or none."""
         if self.refusal is not None or (self.basket is not None and self.basket.refused):
             return "refused"
-        return "accepted" if self.done or self.holder or self.form.lines else ""
+        return "accepted" if self.done or self.released or self.holder or self.form.lines else ""
 
     @property
     def asks_pin(self) -> bool:
-        """Whether F2 will ask for the PIN."""
-        if self.holder is None or self.basket is None or not self.basket.total_points:
+        """Whether F2, or handing over one of the reservations, will ask for the PIN."""
+        if self.holder is None or self.basket is None:
             return False
-        points = self.basket.by_card_today + self.basket.total_points
-        return needs_pin(self.holder, points)
+        totals = [kept.reservation.total_points for kept in self.reserved]
+        return any(self._needs_pin(points) for points in [self.basket.total_points, *totals])
+
+    @property
+    def waits_for_pin(self) -> bool:
+        """Whether the last key was refused for want of the PIN, so that it is typed next."""
+        is_pin = self.refusal is not None and self.refusal.code in {"pin_required", "pin_wrong"}
+        return is_pin and self.asks_pin
+
+    def asks_pin_for(self, kept: Reserved) -> bool:
+        """Whether handing over a reservation will ask for the PIN."""
+        return self._needs_pin(kept.reservation.total_points)
+
+    def _needs_pin(self, points: int) -> bool:
+        if self.holder is None or self.basket is None or not points:
+            return False
+        return needs_pin(self.holder, self.basket.by_card_today + points)
 
     @property
     def left_after(self) -> int | None:
@@ -122,11 +144,13 @@ def act() -> Response:
     if form.action == "cancel":
         return redirect(url_for("clerk.counter"), HTTPStatus.SEE_OTHER)
     shown = Counter(form)
-    if form.action == "finish":
-        try:
+    try:
+        if form.action == "finish":
             return _finish(form)
-        except Refusal as refusal:
-            shown.refusal = refusal
+        if form.reservation:
+            _on_reservation(shown)
+    except Refusal as refusal:
+        shown.refusal = refusal
     with reading() as book:
         _apply(book, shown)
         _look(book, shown)
@@ -148,6 +172,20 @@ def _finish(form: BasketForm) -> Response:
         finished = redeem(book, current_actor(), keys(), sale=sale)
     number = finished.redemption.receipt_number
     return redirect(url_for("clerk.counter", done=number), HTTPStatus.SEE_OTHER)
+
+
+def _on_reservation(shown: Counter) -> None:
+    """Hand a reservation over, or call it off; member and basket stay on the counter."""
+    form, reservation_id = shown.form, UUID(shown.form.reservation)
+    with begin() as book:
+        if form.action == "release":
+            shown.released = cancel(book, current_actor(), reservation_id=reservation_id)
+            return
+        wanted = HandOver(reservation_id, form.ticket, form.nonce, form.pin)
+        shown.done = collect(book, current_actor(), keys(), hand_over=wanted)
+    form.nonce = new_nonce()
+    if shown.done.redemption.identified_by is IdentifiedBy.PAY_CODE:
+        form.ticket = ""  # a pay code is good once: for the rest the next one is scanned
 
 
 def _apply(book: Session, shown: Counter) -> None:
@@ -186,6 +224,8 @@ def _look(book: Session, shown: Counter) -> None:
         try:
             shown.holder = identify(book, actor, keys(), scan=shown.form.ticket)
             shown.purchases = receipts.last_purchases(book, shown.holder.member)
+            number = shown.holder.member.number
+            shown.reserved = list_open(book, actor, member_number=number)
         except Refusal as refusal:
             shown.refusal = shown.refusal or refusal
             shown.form.ticket = ""

@@ -19,6 +19,7 @@ from timebank.shop.goods import add_item, edit_item, set_price
 from timebank.shop.intake import receive
 from timebank.shop.models import IntakeChoice, ValueBasis
 from timebank.shop.photos import read_photo
+from timebank.shop.reservations import list_own
 from timebank.shop.stock import ShelfEntry, read_entry, read_public_entry, read_shelf, shop_window
 from web.auth import allow, current_actor, current_standing, public
 from web.forms import Form
@@ -92,10 +93,11 @@ def photo(community_id: UUID, photo_id: UUID) -> Response:
 @blueprint.get("/me/shop")
 @allow(Permission.SEE_OWN_RECORD)
 def window() -> str:
-    """Show what can be redeemed now."""
+    """Show what can be redeemed now, and what is kept for the reader."""
     with reading() as book:
         entries = shop_window(book, current_actor())
-    return render_template("goods/window.html", entries=entries)
+        reserved = list_own(book, current_actor())
+    return render_template("goods/window.html", entries=entries, reserved=reserved)
 
 
 @blueprint.get("/me/shop/<int:number>")

@@ -93,6 +93,7 @@
 
   const queue = [];
   let isBusy = false;
+  let waitsForPin = ""; // the hand-over that the PIN is being typed for
 
   // Scans wait their turn: nothing scanned while an answer is on its way is lost.
   function push(job) {
@@ -145,6 +146,7 @@
     byId("counter").outerHTML = fragment;
     scanLine().value = typedSince;
     showInputMethod(isChinese);
+    waitsForPin = byId("counter").dataset.waits || "";
     play(byId("counter").dataset.sound);
     focusLine(byId("counter").dataset.focus);
   }
@@ -205,9 +207,30 @@
 
   function finish() {
     const pin = byId("pin");
+    waitsForPin = "";
     if (rows().length === 0) return;
     if (pin && pin.value === "") pin.focus();
     else push({ action: "finish" });
+  }
+
+  // Hands one reservation over, the first of the list where none is named.
+  function collect(named) {
+    const button = named || document.querySelector("#counter [data-collect]");
+    if (!button || queue.some((waiting) => waiting.action === button.value)) return;
+    const pin = byId("pin");
+    if ("asksPin" in button.dataset && pin && pin.value === "") {
+      waitsForPin = button.value;
+      pin.focus();
+    } else {
+      push({ action: button.value });
+    }
+  }
+
+  function afterPin() {
+    const button = waitsForPin && document.querySelector(`#counter [value="${waitsForPin}"]`);
+    waitsForPin = "";
+    if (button || rows().length === 0) collect(button);
+    else finish();
   }
 
   function onRow(action) {
@@ -241,6 +264,7 @@
   const KEYS = {
     F2: finish,
     F4: () => push({ action: "find", scan: taken() }),
+    F9: () => collect(),
     Escape: cancel,
     Delete: () => onRow("remove"),
     "+": () => onRow("plus"),
@@ -275,7 +299,7 @@
       enterSwallowed = document.activeElement === scanLine();
     } else if (basket() && document.activeElement === byId("pin")) {
       event.preventDefault();
-      finish();
+      afterPin();
     }
   }
 
@@ -308,10 +332,11 @@
     const button = event.submitter;
     if (button?.name === "pick") push({ action: "scan", scan: button.value });
     else if (button?.value === "finish") finish();
+    else if (button && "collect" in button.dataset) collect(button);
     else if (["plus", "minus", "remove"].includes(button?.value)) onRow(button.value);
     else if (button?.value && button.value !== "scan") push({ action: button.value, scan: taken() });
     else if (scanLine().value.trim()) read(scanLine().value);
-    focusLine(button?.value === "finish" ? "pin" : "");
+    focusLine(button?.value === "finish" || waitsForPin ? "pin" : "");
   }, true);
 
   document.addEventListener("click", (event) => {
