@@ -61,10 +61,8 @@ def test_an_empty_book_is_whole(run: Run) -> None:
 
     assert run("verify").exit_code == 0
     found = json.loads(run("verify", "--json").output)
-    assert found == {
-        "books": [{"community_code": "D", "transaction_count": 0, "findings": []}],
-        "database_findings": [],
-    }
+    assert [book["community_code"] for book in found["books"]] == ["D"]
+    assert found["books"][0]["findings"] == found["database_findings"] == []
 
 
 @pytest.mark.parametrize("name", ["hledger", "ledger", "beancount"])

@@ -160,9 +160,9 @@ def test_a_reversal_behind_a_standing_attendance_is_named(story: Story, database
         ("UPDATE certificate SET content = 'x' WHERE number = 1", {"certificates_are_whole"}),
         (
             "UPDATE ledger_transaction SET occurred_on = 'x' WHERE reverses_id IS NOT NULL",
-            {"hashes"},
+            {"transaction:"},
         ),
-        ("UPDATE ledger_transaction SET recorded_at = 'x'", {"hashes"}),
+        ("UPDATE ledger_transaction SET recorded_at = 'x'", {"transaction:"}),
         ("UPDATE attendance SET id = 'x' WHERE rowid = 1", {"attendances_are_posted"}),
         ("UPDATE community SET community_id = 'x'", {"communities"}),
         (
@@ -180,7 +180,8 @@ def test_what_cannot_be_read_is_a_finding_and_hides_no_other(
 
     found = _verified(database)
     findings = [*found.database_findings, *(each for book in found.books for each in book.findings)]
-    assert checks <= {each.subject for each in findings if each.code == "unreadable"}
+    unreadable = [each.subject for each in findings if each.code == "unreadable"]
+    assert all(any(subject.startswith(check) for subject in unreadable) for check in checks)
     assert "trigger_missing" in {each.code for each in findings}
     assert not found.books or "balance_differs" in _codes(database)
 

@@ -5,8 +5,10 @@ book. The kernel checks the book by itself (legs, sums, balances, hashes); here 
 are laid beside it. All findings are collected: one fault does not hide the next.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,22 +17,89 @@ from sqlalchemy.orm import Session
 from ledger import verification as kernel
 from ledger.findings import Finding, guarded
 from ledger.schema import Account, Transaction
+from ledger.seal import NOTHING, Head
+from ledger.verification import Anchor
 from timebank.actors import Actor, Permission
 from timebank.insight import bare_books, provenance
 from timebank.insight.guards import guards_are_unchanged
 from timebank.insight.import_papers import imports_are_whole
 from timebank.insight.models import Book
+from timebank.insight.provenance import Pass
 from timebank.people import organisations
 from timebank.people.models import Community
+
+BARE_PASSES: Final[tuple[Pass, ...]] = (imports_are_whole,)
+"""A bare book has no members and no shop: what it keeps is what the kernel promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The last block of a book that was found whole, as a record keeps it.
+
+    Attributes:
+        sequence: of its last item.
+        block_hash: 64 hex digits.
+    """
+
+    block_no: int
+    sequence: int
+    block_hash: str
+
+    @classmethod
+    def of(cls, head: Head) -> "Checkpoint":
+        """Return the checkpoint of a head."""
+        return cls(head.block_no, head.last_sequence, head.block_hash.hex())
+
+    @property
+    def head(self) -> Head:
+        """Return the head that it stands for."""
+        return Head(self.block_no, self.sequence, bytes.fromhex(self.block_hash))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much is checked.
+
+    Attributes:
+        since: the heads from which on a book is checked; of a book that is not named, everything.
+        anchors: heads that somebody wrote down, by the code of the community.
+        is_seal_due: True where a sealer runs: in a sealed book nothing waits longer than a minute.
+        keep: called with the book and its head after every range of blocks while nothing was found.
+    """
+
+    since: Mapping[UUID, Head] = field(default_factory=dict)
+    anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    is_seal_due: bool = False
+    keep: Callable[[UUID, Checkpoint], None] | None = None
+
+
+EVERYTHING: Final = Scope()
 
 
 @dataclass(frozen=True, slots=True)
 class BookReport:
-    """What was found in one community's book."""
+    """What was found in one community's book.
 
+    Attributes:
+        item_count: transactions, accounts and acts that were gone through.
+        since_block_no: the block behind which the check began; 0 is the beginning.
+        checkpoint: the last block of the book; None while nothing is sealed.
+        milliseconds: how long it took.
+    """
+
+    community_id: UUID
     community_code: str
     transaction_count: int
+    item_count: int
+    since_block_no: int
+    checkpoint: Checkpoint | None
+    milliseconds: int
     findings: tuple[Finding, ...]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the book was checked from its beginning, papers included."""
+        return self.since_block_no == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +120,29 @@ class Verification:
         return len(self.database_findings) + sum(len(book.findings) for book in self.books)
 
 
-def verify(session: Session) -> Verification:
+def verify(session: Session, scope: Scope = EVERYTHING) -> Verification:
     """Check every book and the guards of the database; for the operator.
 
     Args:
         session: a reading session; what is verified is its snapshot, so a live book may go on.
+        scope: how much; everything if left out.
     """
     communities: list[Community] = []
     unlisted = list(guarded("communities", _list_into(communities, session)))
     bare: list[Book] = []
     unlisted += guarded("bare_books", _list_bare_into(bare, session))
-    ids = [book.community_id for book in (*communities, *bare)]
+    named = [
+        *((book.community_id, book.code, provenance.PASSES) for book in communities),
+        *((book.community_id, book.name, BARE_PASSES) for book in bare),
+    ]
     return Verification(
-        books=(
-            *(_report(session, community) for community in communities),
-            *(_bare_report(session, book) for book in bare),
-        ),
+        books=tuple(_report(session, *each, scope=scope) for each in named),
         database_findings=(
             *unlisted,
             *guarded("door", kernel.faults(session)),
             *guarded("guards", guards_are_unchanged(session)),
-            *guarded("books_of_nobody", _books_of_nobody(session, ids)),
+            *guarded("books_of_nobody", _books_of_nobody(session, [id_ for id_, _, _ in named])),
+            *_lost_books(scope, {code for _, code, _ in named}),
         ),
     )
 
@@ -87,41 +158,50 @@ def verify_book(session: Session, actor: Actor) -> BookReport:
         NotAllowed: `not_allowed`.
     """
     actor.require(Permission.READ_BOOKS)
-    return _report(session, organisations.get_community(session, actor.community_id))
+    community = organisations.get_community(session, actor.community_id)
+    return _report(session, community.community_id, community.code, provenance.PASSES)
 
 
-def _report(session: Session, community: Community) -> BookReport:
-    community_id = community.community_id
-    query = sa.select(sa.func.count()).select_from(Transaction)
-    outcome = kernel.check_book(session, community_id)
+def _report(
+    session: Session,
+    community_id: UUID,
+    code: str,
+    papers: tuple[Pass, ...],
+    *,
+    scope: Scope = EVERYTHING,
+) -> BookReport:
+    """Check one book; its papers only with the whole of it, because old papers change too."""
+    started_at = time.monotonic()
+    since = scope.since.get(community_id, NOTHING)
+    keep = scope.keep
+    plan = kernel.Plan(
+        since=since,
+        anchors=scope.anchors.get(code, ()),
+        is_seal_due=scope.is_seal_due,
+        keep=None if keep is None else lambda head: keep(community_id, Checkpoint.of(head)),
+    )
+    outcome = kernel.check_book(session, community_id, plan)
+    count = sa.select(sa.func.count()).select_from(Transaction)
+    findings = list(outcome.findings)
+    for check in papers if since == NOTHING else ():
+        findings += guarded(check.__name__, check(session, community_id))
     return BookReport(
-        community_code=community.code,
-        transaction_count=session.scalar(query.where(Transaction.community_id == community_id))
+        community_id=community_id,
+        community_code=code,
+        transaction_count=session.scalar(count.where(Transaction.community_id == community_id))
         or 0,
-        findings=(
-            *outcome.findings,
-            *(
-                finding
-                for check in provenance.PASSES
-                for finding in guarded(check.__name__, check(session, community_id))
-            ),
-        ),
+        item_count=outcome.item_count,
+        since_block_no=since.block_no,
+        checkpoint=Checkpoint.of(outcome.head) if outcome.head != NOTHING else None,
+        milliseconds=round(1000 * (time.monotonic() - started_at)),
+        findings=tuple(findings),
     )
 
 
-def _bare_report(session: Session, book: Book) -> BookReport:
-    """A bare book has no members and no shop: what it keeps is what the kernel promises."""
-    community_id = book.community_id
-    query = sa.select(sa.func.count()).select_from(Transaction)
-    return BookReport(
-        community_code=book.name,
-        transaction_count=session.scalar(query.where(Transaction.community_id == community_id))
-        or 0,
-        findings=(
-            *kernel.check_book(session, community_id).findings,
-            *guarded("imports_are_whole", imports_are_whole(session, community_id)),
-        ),
-    )
+def _lost_books(scope: Scope, codes: set[str]) -> Iterator[Finding]:
+    """Give a finding for every book that an anchor names and that is not there any more."""
+    for code in sorted(scope.anchors.keys() - codes):
+        yield Finding("anchor_missing", f"book:{code}", "An anchor names a book that is not there.")
 
 
 def _list_bare_into(bare: list[Book], session: Session) -> Iterator[Finding]:

@@ -4,73 +4,78 @@ import json
 import sys
 from dataclasses import asdict
 from typing import TextIO
+from uuid import UUID
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from timebank.insight import exports, verification
-from timebank.insight.exports import JournalFormat
+from timebank.actors import Actor
+from timebank.insight import self_checks, verification
+from timebank.insight.anchors import read_anchors
+from timebank.insight.verification import Checkpoint, Scope
 from web.cli.book import (
+    ACTOR_NAME,
     FAILED,
-    choose_community,
-    community_option,
     open_book,
-    system_actor,
 )
 
 
 @click.command()
+@click.option("--full", "is_full", is_flag=True, help="Check from the beginning, papers included.")
+@click.option(
+    "--anchor",
+    "anchor_file",
+    type=click.File("r", encoding="utf-8"),
+    help="Heads that were written down (`seal --anchor`): each must still be in its chain.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print everything as JSON.")
-def verify(*, is_json: bool) -> None:
-    """Check every book: sums, balances, hashes, and where each minute, point and piece came from.
+def verify(*, is_full: bool, anchor_file: TextIO | None, is_json: bool) -> None:
+    """Check every book: sums, balances, holds, hashes, chain, and what stands behind each entry.
 
-    Ends with 1 if there is any finding.
+    What was found whole is not gone through again: a check goes on from the block where the last
+    clean one ended. With --full, and the first time, everything is checked, and where each minute,
+    point and piece came from. Ends with 1 if there is any finding.
     """
-    with open_book() as book, book.database.reading() as session:
-        found = verification.verify(session)
-    if is_json:
-        click.echo(json.dumps(asdict(found), ensure_ascii=False))
-    else:
-        _show(found)
+    try:
+        anchors = read_anchors(anchor_file or ())
+    except ValueError as error:
+        raise click.ClickException(f"{anchor_file and anchor_file.name}: {error}") from None
+    with open_book() as book:
+        with book.database.reading() as session:
+            since = {} if is_full else self_checks.checkpoints(session)
+
+        def keep(community_id: UUID, checkpoint: Checkpoint) -> None:
+            with book.database.begin() as writing:
+                self_checks.keep_checkpoint(writing, _actor(community_id), checkpoint)
+
+        with book.database.reading() as session:
+            found = verification.verify(
+                session, Scope(since=since, anchors=anchors, is_seal_due=True, keep=keep)
+            )
+        if is_json:
+            click.echo(json.dumps(asdict(found), ensure_ascii=False, default=str))
+        else:
+            _show(found)
+        with book.database.begin() as session:
+            for report in found.books:
+                self_checks.keep(session, _actor(report.community_id), report)
     if found.finding_count:
         sys.exit(FAILED)
 
 
-@click.group()
-def export() -> None:
-    """Write the books out."""
-
-
-@export.command()
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice([member.value for member in JournalFormat]),
-    required=True,
-    help="The program that will read it.",
-)
-@click.option(
-    "--output",
-    type=click.File("w", encoding="utf-8", lazy=True),
-    default="-",
-    help="File to write; the standard output if left out.",
-)
-@community_option
-def journal(format_name: str, output: TextIO, community: str | None) -> None:
-    """Write one community's book as a journal that an outside program can check."""
-    with open_book() as book, book.database.reading() as session:
-        actor = system_actor(choose_community(session, community))
-        output.writelines(
-            exports.journal(session, actor, journal_format=JournalFormat(format_name))
-        )
-
-
 def _show(found: verification.Verification) -> None:
     console = Console(soft_wrap=True)
-    table = Table("community", "transactions", "findings")
+    table = Table("community", "transactions", "checked", "items", "seconds", "findings")
     for book in found.books:
-        table.add_row(book.community_code, str(book.transaction_count), str(len(book.findings)))
+        table.add_row(
+            book.community_code,
+            str(book.transaction_count),
+            "everything" if book.is_full else f"new since block {book.since_block_no}",
+            str(book.item_count),
+            f"{book.milliseconds / 1000:.1f}",
+            str(len(book.findings)),
+        )
     console.print(table)
     for code, findings in (
         *((book.community_code, book.findings) for book in found.books),
@@ -82,3 +87,7 @@ def _show(found: verification.Verification) -> None:
     click.echo(
         "Everything is whole." if not found.finding_count else f"{found.finding_count} findings."
     )
+
+
+def _actor(community_id: UUID) -> Actor:
+    return Actor.system(community_id, ACTOR_NAME)
