@@ -1,8 +1,10 @@
 """The server as the operator starts and stops it."""
 
 import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -90,6 +92,36 @@ def test_an_empty_folder_becomes_a_book_that_serves_and_stops_cleanly(
     assert said.splitlines()[0] == f"timebank: http://127.0.0.1:{port}"
     assert "Traceback" not in said
     assert {"secret-key", "timebank.sqlite3"} <= {path.name for path in folder.iterdir()}
+
+
+def test_what_is_entered_while_it_serves_is_sealed_by_itself(tmp_path: Path) -> None:
+    folder, port = tmp_path / "data", _free_port()
+
+    with _serving(folder, port) as process:
+        assert _answer(process, port) == 200
+        command = [sys.executable, "-m", "web.cli", "community", "add", "D", "D社区"]
+        subprocess.run(command, cwd=ROOT, env=_environment(folder, port), check=True)
+        head = _head(port)
+        process.terminate()
+        process.communicate(timeout=START_SECONDS_MAX)
+
+    assert process.returncode == 0
+    with sqlite3.connect(folder / "timebank.sqlite3") as book:
+        assert book.execute("SELECT hex(block_hash) FROM ledger_seal_block").fetchall() == [(head,)]
+        assert book.execute("SELECT count(*) FROM ledger_outbox").fetchone() == (0,)
+    book.close()
+
+
+def _head(port: int) -> str:
+    """Return the seal code of the public page, as soon as there is one."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/books/D/") as page:
+            text = page.read().decode().replace("<wbr>", "")
+        if found := re.search(r'class="seal-code">([0-9a-f]{64})<', text):
+            return found[1].upper()
+        time.sleep(0.1)
+    return ""
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
