@@ -15,6 +15,7 @@ from ledger import clock
 from ledger.errors import N_, Invalid, NotFound, Refused
 from ledger.ids import new_id
 from ledger.schema import Account
+from timebank import units
 from timebank.insight.models import BOOK_NAME_LENGTH_MAX, Book, BookCommodity
 
 
@@ -118,3 +119,13 @@ def decimals(session: Session, community_id: UUID) -> dict[str, int]:
     query = sa.select(BookCommodity.commodity, BookCommodity.decimal_places)
     rows = session.execute(query.where(BookCommodity.community_id == community_id))
     return {row.commodity: row.decimal_places for row in rows}
+
+
+def units_of(session: Session, community_id: UUID) -> dict[str, int]:
+    """Return the units of any book by name, with their decimals; a bare book says its own."""
+    query = sa.select(Account.commodity).where(Account.community_id == community_id)
+    said = decimals(session, community_id)
+    return {
+        name: said.get(name, units.decimal_places(name))
+        for name in session.scalars(query.distinct().order_by(Account.commodity))
+    }

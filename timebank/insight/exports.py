@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from ledger import reports
 from ledger.schema import Account, Posting, Transaction
 from timebank.actors import Actor, Permission
+from timebank.insight import bare_books
 from timebank.insight.journal_syntax import (
     AccountLine,
     Amount,
@@ -65,24 +66,20 @@ def journal(session: Session, actor: Actor, *, journal_format: JournalFormat) ->
 
 
 def _lines(session: Session, community_id: UUID, syntax: Syntax) -> Iterator[str]:
-    for name in _commodities(session, community_id):
-        yield from syntax.commodity(name)
+    places = bare_books.units_of(session, community_id)
+    for name, decimal_places in places.items():
+        yield from syntax.commodity(name, decimal_places)
     for account in _accounts(session, community_id):
         yield from syntax.account(account)
     last_day = None
-    for heading, amounts in _transactions(session, community_id):
+    for heading, amounts in _transactions(session, community_id, places):
         last_day = heading.occurred_on
         yield from syntax.transaction(heading, amounts)
     if last_day is not None:
-        yield from syntax.closing(last_day, _balances(session, community_id))
+        yield from syntax.closing(last_day, _balances(session, community_id, places))
 
 
 # ---------------------------------------------------------------- reading the book
-
-
-def _commodities(session: Session, community_id: UUID) -> Iterator[str]:
-    query = sa.select(Account.commodity).where(Account.community_id == community_id)
-    return iter(session.scalars(query.distinct().order_by(Account.commodity)))
 
 
 def _accounts(session: Session, community_id: UUID) -> Iterator[AccountLine]:
@@ -96,7 +93,7 @@ def _accounts(session: Session, community_id: UUID) -> Iterator[AccountLine]:
 
 
 def _transactions(
-    session: Session, community_id: UUID
+    session: Session, community_id: UUID, places: dict[str, int]
 ) -> Iterator[tuple[Heading, Iterator[Amount]]]:
     """Give the posted transactions by day, each with its amounts in the order of the record."""
     query = (
@@ -122,13 +119,14 @@ def _transactions(
         .execution_options(yield_per=ROWS_PER_FETCH)
     )
     for heading, rows in groupby(session.execute(query), key=lambda row: Heading(*row[:5])):
-        yield heading, (Amount(*row[5:]) for row in rows)
+        yield heading, (Amount(*row[5:], places[row.commodity]) for row in rows)
 
 
-def _balances(session: Session, community_id: UUID) -> Iterator[Amount]:
+def _balances(session: Session, community_id: UUID, places: dict[str, int]) -> Iterator[Amount]:
     """Give every account's posted balance as the book holds it, some accounts at a time."""
     accounts = _accounts(session, community_id)
     while page := list(islice(accounts, ACCOUNTS_PER_READING)):
         held = reports.balances(session, community_id, [account.id for account in page])
         for account in page:
-            yield Amount(account.code, account.commodity, held[account.id].posted_minor)
+            unit, posted_minor = account.commodity, held[account.id].posted_minor
+            yield Amount(account.code, unit, posted_minor, places[unit])

@@ -43,13 +43,17 @@ class Line(NamedTuple):
 class FileReading:
     """One reading of a file, from its beginning to its end."""
 
-    def __init__(self, path: Path, advance: Advance) -> None:
+    def __init__(
+        self, path: Path, advance: Advance, *, line_bytes_max: int = LINE_BYTES_MAX
+    ) -> None:
         """Prepare to read.
 
         Args:
             path: plain text or gzip; which of them is seen by its first bytes.
             advance: told now and then how far it is.
+            line_bytes_max: a longer line is refused.
         """
+        self._line_bytes_max = line_bytes_max
         self._path = path
         self._advance = advance
         self._hash = hashlib.sha256()
@@ -70,7 +74,7 @@ class FileReading:
         with self._path.open("rb") as raw:
             try:
                 for number, line in enumerate(self._raw_lines(raw), 1):
-                    yield _read(number, line)
+                    yield _read(number, line, self._line_bytes_max)
                     if number % LINES_PER_ADVANCE == 0:
                         self._advance(raw.tell(), size)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -82,20 +86,20 @@ class FileReading:
         is_gzip = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         unpacked = gzip.GzipFile(fileobj=raw) if is_gzip else raw
-        while line := unpacked.readline(LINE_BYTES_MAX + 1):
+        while line := unpacked.readline(self._line_bytes_max + 1):
             self._hash.update(line)
             rest = line
-            while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
-                rest = unpacked.readline(LINE_BYTES_MAX + 1)
+            while len(rest) > self._line_bytes_max and not rest.endswith(b"\n"):
+                rest = unpacked.readline(self._line_bytes_max + 1)
                 self._hash.update(rest)
             yield line
 
 
-def _read(number: int, line: bytes) -> Line:
+def _read(number: int, line: bytes, line_bytes_max: int) -> Line:
     if number == 1:
         line = line.removeprefix(_BYTE_ORDER_MARK)
-    if len(line) > LINE_BYTES_MAX:
-        reason = f"The line is longer than {LINE_BYTES_MAX} bytes."
+    if len(line) > line_bytes_max:
+        reason = f"The line is longer than {line_bytes_max} bytes."
         return _refused(number, "line_too_long", reason)
     line = line.removesuffix(b"\n").removesuffix(b"\r")
     try:

@@ -253,7 +253,7 @@ class Transfers:
 
 
 def _wrong_transfer(line_number: int, fields: list[str]) -> RefusedLine | None:
-    if len(fields) != 3:  # noqa: PLR2004  # source, target, amount
+    if len(fields) != 3:  # source, target, amount
         reason = f"Expected three words: source, target, amount; found {len(fields)}."
         return RefusedLine(line_number, "", "field_count", reason)
     for column, name in zip(("source", "target"), fields, strict=False):

@@ -40,11 +40,12 @@ class Amount:
     code: str
     commodity: str
     amount_minor: int
+    decimal_places: int
 
     @property
     def written(self) -> str:
         """Return the amount as a journal writes it: 150, or 12.50 of a unit with cents."""
-        return units.written(self.amount_minor, self.commodity)
+        return units.with_decimals(self.amount_minor, self.decimal_places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Heading:
 class Syntax(Protocol):
     """How one outside program writes a book; every line ends with its line end."""
 
-    def commodity(self, name: str) -> Iterator[str]:
+    def commodity(self, name: str, decimal_places: int) -> Iterator[str]:
         """Declare a unit."""
 
     def account(self, account: AccountLine) -> Iterator[str]:
@@ -77,7 +78,7 @@ class Syntax(Protocol):
 class LedgerSyntax:
     """The grammar of ledger."""
 
-    def commodity(self, name: str) -> Iterator[str]:
+    def commodity(self, name: str, _decimal_places: int) -> Iterator[str]:
         """Declare a unit."""
         yield f"commodity {self._unit(name)}\n"
 
@@ -108,16 +109,15 @@ class LedgerSyntax:
 class HledgerSyntax(LedgerSyntax):
     """The grammar of hledger."""
 
-    def commodity(self, name: str) -> Iterator[str]:
+    def commodity(self, name: str, decimal_places: int) -> Iterator[str]:
         """Declare a unit, with the decimal mark that hledger insists on."""
-        decimals = "0" * units.decimal_places(name)
-        yield f"commodity 1000.{decimals} {self._unit(name)}\n"
+        yield f"commodity 1000.{'0' * decimal_places} {self._unit(name)}\n"
 
 
 class BeancountSyntax:
     """The grammar of beancount."""
 
-    def commodity(self, name: str) -> Iterator[str]:
+    def commodity(self, name: str, _decimal_places: int) -> Iterator[str]:
         """Declare a unit."""
         yield f"{BEANCOUNT_BEGINNING} commodity {name}\n"
 

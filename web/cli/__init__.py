@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "community": "web.cli.people:community",
     "db": "web.cli.tables:db",
     "demo": "web.cli.serving:demo",
-    "export": "web.cli.books:export",
+    "export": "web.cli.exports:export",
     "import": "web.cli.imports:import_",
     "holds": "web.cli.sealing:holds",
     "period": "web.cli.periods:period",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from timebank import clock
 from timebank.actors import Actor
 from timebank.ids import new_id
-from timebank.insight import bare_books, imports
+from timebank.insight import bare_books, book_imports, imports
 from timebank.insight.bare_books import BookNotFound
 from timebank.insight.file_lines import Advance, RefusedLine
 from timebank.insight.import_items import Transfers
@@ -123,6 +123,33 @@ def transfers(
         _run(book, prepare, _actor(community_id), source, report_path)
 
 
+@import_.command("book")
+@file_argument
+@click.option(
+    "--name", metavar="NAME", help="What the book is called here; its own name if left out."
+)
+def import_book(path: Path, name: str | None) -> None:
+    """Make a whole book from what `timebank export book` wrote, to the last hash, or nothing."""
+    _refuse_folder(path)
+    with (
+        open_book() as book,
+        _bar("Importing") as advance,
+        book.database.begin() as session,
+    ):
+        made = book_imports.import_book(
+            session, _actor(new_id()), path=path, name=name, advance=advance
+        )
+    click.echo(
+        f"{made.name}: {made.account_count:,} accounts, {made.transaction_count:,} transactions,"
+        f" {made.block_count:,} blocks; head {made.head_hash.hex() or 'none'}."
+    )
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise click.ClickException(f"{path}: Is a directory")
+
+
 def _find(session: Session, name: str) -> UUID | None:
     try:
         return bare_books.find_book(session, name=name).community_id
@@ -145,8 +172,7 @@ def _run(
     report_path: Path | None,
 ) -> None:
     """Check, then post, each with its bar; say what was done."""
-    if source.path.is_dir():
-        raise click.ClickException(f"{source.path}: Is a directory")
+    _refuse_folder(source.path)
     with (
         _report(report_path) as refuse,
         _bar("Checking") as advance,
