@@ -17,7 +17,8 @@ from ledger.verification.headers import Linked
 from ledger.verification.periods import Periods
 from ledger.verification.rows import Raw, Row, parameters
 
-RANGE_ITEM_COUNT: Final = 20_000
+RANGE_ITEM_COUNT = 20_000
+"""More than a block has."""
 _BEFORE_ALL: Final = -(2**63)
 _FACTS: Final = """
        t.kind, t.leg_count, DAY(t.occurred_on), MOMENT(t.recorded_at), KEY(t.reverses_id),
