@@ -40,6 +40,14 @@ BEGIN
   SELECT RAISE(ABORT, 'ledger: bounds never change and counters never fall');
 END;
 --;
+-- The CHECKs say so too, save in a session that has switched them off.
+CREATE TRIGGER ledger_balance_within BEFORE UPDATE ON ledger_balance
+WHEN NEW.posted_in - NEW.posted_out - NEW.pending_out < NEW.floor_minor
+  OR NEW.posted_in - NEW.posted_out + NEW.pending_in > NEW.ceiling_minor
+BEGIN
+  SELECT RAISE(ABORT, 'ledger: a balance stays within its bounds, holds included');
+END;
+--;
 -- A balance moves only while the newest header is neither in the outbox nor sealed: that is, inside that header's own trigger.
 CREATE TRIGGER ledger_balance_by_header BEFORE UPDATE ON ledger_balance
 WHEN NEW.posted_in <> OLD.posted_in OR NEW.posted_out <> OLD.posted_out

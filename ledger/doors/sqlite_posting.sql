@@ -74,11 +74,11 @@ BEGIN
               WHERE community_id = NEW.community_id AND transaction_id = NEW.id AND is_pending = 1) <> (
             SELECT leg_count FROM ledger_transaction WHERE community_id = NEW.community_id AND id = NEW.resolves_id)
          OR EXISTS (
-            SELECT 1 FROM ledger_posting old
-              LEFT JOIN ledger_posting new ON new.community_id = old.community_id AND new.transaction_id = NEW.id
-                                          AND new.leg_no = old.leg_no AND new.account_id = old.account_id
-                                          AND new.amount_minor = -old.amount_minor AND new.is_pending = 1
-             WHERE old.community_id = NEW.community_id AND old.transaction_id = NEW.resolves_id AND new.leg_no IS NULL)
+            SELECT 1 FROM ledger_posting held
+              LEFT JOIN ledger_posting back ON back.community_id = held.community_id AND back.transaction_id = NEW.id
+                                           AND back.leg_no = held.leg_no AND back.account_id = held.account_id
+                                           AND back.amount_minor = -held.amount_minor AND back.is_pending = 1
+             WHERE held.community_id = NEW.community_id AND held.transaction_id = NEW.resolves_id AND back.leg_no IS NULL)
          OR (NEW.kind = 'hold_post') <> EXISTS (SELECT 1 FROM ledger_posting
               WHERE community_id = NEW.community_id AND transaction_id = NEW.id AND is_pending = 0)
          OR EXISTS (
@@ -126,11 +126,11 @@ BEGIN
                             WHERE community_id = NEW.community_id AND transaction_id = NEW.reverses_id AND is_pending = 0)
       OR NEW.leg_count <> (
          SELECT count(*)
-           FROM ledger_posting old
-           JOIN ledger_posting new ON new.community_id = old.community_id AND new.transaction_id = NEW.id
-                                  AND new.leg_no = old.leg_no - old.leg_count + NEW.leg_count
-          WHERE old.community_id = NEW.community_id AND old.transaction_id = NEW.reverses_id AND old.is_pending = 0
-            AND new.account_id = old.account_id AND new.amount_minor = -old.amount_minor);
+           FROM ledger_posting original
+           JOIN ledger_posting mirror ON mirror.community_id = original.community_id AND mirror.transaction_id = NEW.id
+                                     AND mirror.leg_no = original.leg_no - original.leg_count + NEW.leg_count
+          WHERE original.community_id = NEW.community_id AND original.transaction_id = NEW.reverses_id AND original.is_pending = 0
+            AND mirror.account_id = original.account_id AND mirror.amount_minor = -original.amount_minor);
 END;
 --;
 CREATE TRIGGER ledger_transaction_keep BEFORE UPDATE ON ledger_transaction

@@ -26,6 +26,7 @@ END;
 
 CREATE TRIGGER ledger_outbox_once BEFORE INSERT ON ledger_outbox
 WHEN EXISTS (SELECT 1 FROM ledger_seal_item WHERE community_id = NEW.community_id AND item_id = NEW.item_id)
+  OR EXISTS (SELECT 1 FROM ledger_outbox WHERE community_id = NEW.community_id AND item_id = NEW.item_id)
   OR NOT EXISTS (
      SELECT 1 FROM ledger_transaction WHERE community_id = NEW.community_id AND id = NEW.item_id
      UNION ALL SELECT 1 FROM ledger_account WHERE community_id = NEW.community_id AND id = NEW.item_id
