@@ -7,18 +7,29 @@ service runs from 9:00 to 11:30 at the market; the next one is planned.
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ledger import clock
+from ledger import clock, seal
 from ledger.database import Database
+from ledger.ids import new_id
 from tests.makers import PASSWORD, SignIn
 from timebank import codes
 from timebank.actors import Actor, Role
 from timebank.codes import CodeKeys, goods_digits
 from timebank.contributions import Category
+from timebank.insight import webhooks
+from timebank.insight.webhook_models import (
+    TRY_COUNT_MAX,
+    DeliveryState,
+    Failure,
+    Webhook,
+    WebhookDelivery,
+    WebhookState,
+)
 from timebank.people import cards, members, organisations, pins, sign_ins
 from timebank.people.cards import IssuedCard
 from timebank.people.models import Community, Member
@@ -37,6 +48,7 @@ from timebank.service.occasions import Activity, SlotPlan
 from timebank.shop.goods import ItemDetails, add_item, set_price
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import IntakeChoice, Item, ValueBasis
+from timebank.shop.reservations import reserve
 from timebank.shop.till import Line, Sale, redeem
 
 ZONE = "Asia/Shanghai"
@@ -80,7 +92,9 @@ class Neighbourhood:
     next_month: Occasion
     goods: list[Item]
     certificate: Certificate | None = None
+    webhook: Webhook | None = None
     receipt_number: int = 0
+    reservation_id: UUID | None = None
 
     def sign_in(self, who: str) -> SignIn:
         """Return what a person types."""
@@ -114,9 +128,50 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
         _reward(session, keys, neighbourhood)
         for occasion in (neighbourhood.today, neighbourhood.next_month):
             _enrol(session, neighbourhood, occasion)
+        _keep(session, neighbourhood)
         session.flush()
         session.expunge_all()
+    with clock.at(local("9:00", LAST_MONTH)):
+        with database.begin() as session:
+            seal.seal(session, neighbourhood.community.community_id)
+        with database.begin() as session:
+            _follow(session, neighbourhood)
+            session.flush()
+            session.expunge_all()
     return neighbourhood
+
+
+def _follow(session: Session, neighbourhood: Neighbourhood) -> None:
+    """Register an address that received one batch and refused the next one for good."""
+    webhook = webhooks.add_webhook(
+        session,
+        neighbourhood.actor("administrator"),
+        url="https://books.example.org/timebank/events?key=4f1c",
+        from_beginning=True,
+        is_private_allowed=False,
+    )
+    webhook.state, webhook.cursor_sequence = WebhookState.PAUSED, 3
+    for first, last, state, try_count, status, failure, answer in (
+        (1, 3, DeliveryState.DELIVERED, 1, 204, None, ""),
+        (4, 23, DeliveryState.DEAD, TRY_COUNT_MAX, 503, Failure.REFUSED, "Service Unavailable"),
+    ):
+        session.add(
+            WebhookDelivery(
+                community_id=webhook.community_id,
+                id=new_id(),
+                webhook_id=webhook.id,
+                first_sequence=first,
+                last_sequence=last,
+                state=state,
+                try_count=try_count,
+                made_at=webhook.made_at,
+                tried_at=webhook.made_at,
+                status_code=status,
+                failure=failure,
+                answer=answer,
+            )
+        )
+    neighbourhood.webhook = webhook
 
 
 def _found(session: Session) -> Community:
@@ -238,6 +293,14 @@ def _reward(session: Session, keys: CodeKeys, place: Neighbourhood) -> None:
         sale = Sale(place.card.card.digits, (Line(place.goods[1].number, 1),), "last-month")
         receipt = redeem(session, place.actor("clerk"), keys, sale=sale)
         place.receipt_number = receipt.redemption.receipt_number
+
+
+def _keep(session: Session, place: Neighbourhood) -> None:
+    """Let the volunteer reserve a scarf last month, and never come for it."""
+    with clock.at(local("16:00", LAST_MONTH)):
+        volunteer, number = place.actor("volunteer"), place.goods[1].number
+        kept = reserve(session, volunteer, item_number=number, quantity=1, nonce="last-month")
+        place.reservation_id = kept.reservation.id
 
 
 def scan_in(

@@ -92,6 +92,7 @@ def arguments(site: Site) -> dict[str, object]:
     """Return a value for each part of an address: by its name, or by `endpoint.name`."""
     place = site.place
     assert place.certificate is not None
+    assert place.webhook is not None
     return {
         "certificate_id": place.certificate.id,
         "certificates.verify.code": place.certificate.code,
@@ -101,8 +102,10 @@ def arguments(site: Site) -> dict[str, object]:
         "goods.label_page.code": f"{place.community.code}-{place.goods[0].number}",
         "clerk.receipt.number": place.receipt_number,
         "number": place.goods[0].number,
+        "reservation_id": place.reservation_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
+        "webhook_id": place.webhook.id,
         "scan.open_code.code": venue_code(site),
     }
 

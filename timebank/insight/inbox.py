@@ -18,6 +18,7 @@ from ledger import clock
 from ledger.schema import BalanceRow
 from timebank.actors import Actor, Permission
 from timebank.insight.self_checks import SelfCheck, last_check
+from timebank.insight.webhooks import paused_count
 from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus
 from timebank.shop.models import Item
 
@@ -55,6 +56,7 @@ class Inbox:
     walk_ins: OccasionsWaiting
     unpriced: GoodsWaiting
     low_stock: GoodsWaiting
+    paused_webhook_count: int
     last_check: SelfCheck | None
 
     @property
@@ -65,6 +67,7 @@ class Inbox:
             + self.walk_ins.people_count
             + self.unpriced.count
             + self.low_stock.count
+            + self.paused_webhook_count
         )
 
 
@@ -96,6 +99,7 @@ def read_inbox(session: Session, actor: Actor) -> Inbox:
             sa.and_(Item.price_points.is_not(None), _pieces() <= LOW_STOCK_MAX),
             least_first=True,
         ),
+        paused_webhook_count=paused_count(session, actor.community_id),
         last_check=last_check(session, actor.community_id),
     )
 

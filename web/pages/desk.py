@@ -36,6 +36,7 @@ def inbox() -> str:
         may_plan=actor.may(Permission.PLAN_SERVICE),
         may_price=actor.may(Permission.PRICE_GOODS),
         may_commend=actor.may(Permission.COMMEND),
+        may_administer=actor.may(Permission.ADMINISTER),
     )
 
 
