@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -160,6 +161,21 @@ def test_the_body_is_what_the_feed_says_and_signed(scene: Scene) -> None:
     expected = hmac.new(secret.encode(), f"{moment}.".encode() + request.body, "sha256").hexdigest()
     assert request.headers["Timebank-Signature"] == f"t={moment},v1={expected}"
     assert request.headers["Content-Type"] == "application/json"
+
+
+def test_the_check_in_the_documents_tells_ours_from_forged() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    found: dict[str, Callable[[str, str, bytes], bool]] = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], found)
+    is_ours = found["is_ours"]
+    now = int(clock.now().timestamp())
+    header = deliveries.signature("secret", b"body", now)
+
+    assert is_ours("secret", header, b"body")
+    assert not is_ours("secret", header, b"body.")
+    assert not is_ours("other", header, b"body")
+    assert not is_ours("secret", header.replace(str(now), str(now + 1)), b"body")
+    assert not is_ours("secret", deliveries.signature("secret", b"body", now - 400), b"body")
 
 
 def test_each_webhook_has_a_secret_of_its_own_that_stands_nowhere(scene: Scene) -> None:
