@@ -10,7 +10,15 @@ from timebank.tables import Base
 
 CLOSED = {
     *("audit_event", "scan_event", "points_policy", "donation", "redemption", "redemption_line"),
-    *("refund", "pay_code_use", "star_rule", "commendation", "book_commodity", "file_import"),
+    *(
+        "refund",
+        "pay_code_use",
+        "reservation",
+        "star_rule",
+        "commendation",
+        "book_commodity",
+        "file_import",
+    ),
     *("book_commodity", "file_import"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate"}

@@ -14,20 +14,26 @@ from timebank.shop.basket import Line
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import IntakeChoice
 from timebank.shop.refunds import refund
+from timebank.shop.reservations import reserve
 from timebank.shop.till import Sale, redeem
 
-APPEND_ONLY = ("donation", "redemption", "redemption_line", "refund", "pay_code_use")
+APPEND_ONLY = (
+    *("donation", "redemption", "redemption_line", "refund", "pay_code_use"),
+    "reservation",
+)
 
 
 @pytest.fixture
 def history(session: Session, world: World, keys: CodeKeys) -> World:
-    """One donation, one exchange, one redemption by pay code, one return."""
+    """One donation, one exchange, one redemption by pay code, one return, one reservation."""
     item = make_item(session, world, maker=world.bob)
     receive(session, world.clerk, intake=Intake(item.number, 2, IntakeChoice.EXCHANGE, fresh()))
     code = codes.pay_code(keys, world.community.community_id, world.alice.alias, clock.now())
     sale = Sale(holder=code, lines=(Line(item.number, 1),), nonce=fresh())
     redeem(session, world.clerk, keys, sale=sale)
     refund(session, world.clerk, receipt_number=1, reason="断线了", nonce=fresh())
+    alice = world.actor(world.alice)
+    reserve(session, alice, item_number=item.number, quantity=1, nonce=fresh())
     session.commit()
     return world
 
@@ -173,3 +179,38 @@ def test_an_exchange_pays_pieces_times_price(
     )
 
     assert history.bob.name == "鲍勃"
+
+
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ("nonce", "nonce"),
+        ("nonce", "''"),
+        ("transaction_id", "transaction_id"),
+        ("quantity", "0"),
+        ("quantity", "100"),
+        ("quantity", "2"),
+        ("price_points", "0"),
+        ("total_points", "total_points + 1"),
+        ("member_id", "id"),
+        ("item_id", "id"),
+    ],
+)
+def test_a_reservation_keeps_its_rules(
+    owner_database: Database, history: World, changed: str, value: str
+) -> None:
+    columns = (
+        "community_id, id, nonce, member_id, item_id, item_number, item_name, quantity,"
+        " price_points, total_points, transaction_id"
+    )
+    fresh_values = {
+        "id": "transaction_id",
+        "nonce": "'another'",
+        "transaction_id": "id",
+        changed: value,
+    }
+    chosen = ", ".join(fresh_values.get(name, name) for name in columns.split(", "))
+
+    refuses(owner_database, f"INSERT INTO reservation ({columns}) SELECT {chosen} FROM reservation")
+
+    assert history.alice.number == 1

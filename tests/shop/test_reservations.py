@@ -557,6 +557,18 @@ def test_a_sale_takes_what_an_overdue_reservation_still_keeps(
     assert kept.is_open
 
 
+def test_a_receipt_counts_overdue_points_as_free(
+    session: Session, world: World, keys: CodeKeys, cup: Item
+) -> None:
+    kept = put_by(session, world, cup, 5)
+    with clock.at(MONDAY_ENDS):
+        button = make_item(session, world, name="扣子", price=1)
+        receipt = do(session, world, keys, sale_of(world, (button.number, 1)))
+
+    assert receipt.redemption.balance_points_after == 119
+    assert kept.reservation.total_points == 60
+
+
 def test_a_new_reservation_takes_what_an_overdue_one_still_keeps(
     session: Session, world: World
 ) -> None:

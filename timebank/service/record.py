@@ -103,13 +103,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class StatementPage:
-    """A page of the passbook, newest line first."""
+    """A page of the passbook, newest line first.
+
+    `reserved_minor` is what of the closing balance is kept for reserved goods; 0 on older pages.
+    """
 
     book: Book
     opening_minor: int
     closing_minor: int
     lines: list[Line]
     next_cursor: UUID | None
+    reserved_minor: int
 
     @property
     def in_minor(self) -> int:
@@ -205,7 +209,14 @@ def statement(
         )
         for entry, amount_minor, balance_minor in page.lines
     ]
-    return StatementPage(book, page.opening_minor, page.closing_minor, lines, page.next_cursor)
+    reserved_minor = 0
+    if book is Book.POINTS and before is None:
+        held = reports.spendable(session, actor.community_id, [account_id])[account_id]
+        reserved_minor = held.posted_minor - held.available_minor
+    return StatementPage(
+        *(book, page.opening_minor, page.closing_minor, lines),
+        *(page.next_cursor, reserved_minor),
+    )
 
 
 # ---------------------------------------------------------------- private

@@ -163,8 +163,9 @@ def write_receipt(
     session: Session, redemption: Redemption, member: Member, lines: tuple[RedemptionLine, ...]
 ) -> Receipt:
     """Write the receipt of what was posted: its number comes last, so that its lock is short."""
-    after = reports.balance(session, member.community_id, member.points_account_id)
-    redemption.balance_points_after = after.available_minor
+    account_id = member.points_account_id
+    after = reports.spendable(session, member.community_id, [account_id])
+    redemption.balance_points_after = after[account_id].available_minor
     redemption.receipt_number = _next_receipt_number(session, member.community_id)
     session.add(redemption)
     session.flush()

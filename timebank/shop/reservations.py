@@ -10,7 +10,7 @@ running out, one happens; locks are taken in the till's order (member, ledger ac
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -280,7 +280,7 @@ def lapsed(found: Reserved, community: Community) -> ReservationLapsed:
 def _expiry(community: Community) -> datetime:
     """Return the moment after the last of the third day from today."""
     last_day = clock.today(community.time_zone) + timedelta(days=RESERVATION_DAYS)
-    return day_end(community.time_zone, last_day)
+    return day_end(community.time_zone, last_day).astimezone(UTC)
 
 
 def _place(

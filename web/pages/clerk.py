@@ -98,6 +98,12 @@ class Counter:
         return any(self._needs_pin(points) for points in [self.basket.total_points, *totals])
 
     @property
+    def reserved_in_rows(self) -> list[Reserved]:
+        """Return what is kept for the member and was scanned as well: it may be the same piece."""
+        scanned = {line.item_number for line in self.form.lines}
+        return [kept for kept in self.reserved if kept.reservation.item_number in scanned]
+
+    @property
     def waits_for_pin(self) -> bool:
         """Whether the last key was refused for want of the PIN, so that it is typed next."""
         is_pin = self.refusal is not None and self.refusal.code in {"pin_required", "pin_wrong"}

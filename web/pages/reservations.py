@@ -15,7 +15,7 @@ from timebank.actors import Permission
 from timebank.errors import Refusal
 from timebank.shop import reservations
 from timebank.shop.models import QUANTITY_MAX
-from timebank.shop.reservations import RESERVATION_DAYS, Offer
+from timebank.shop.reservations import Offer
 from timebank.shop.stock import ShelfEntry, read_entry
 from web import fields
 from web.api import Args
@@ -27,7 +27,7 @@ from web.session import begin, reading
 
 QUANTITY: Final = re.compile("[0-9]{1,3}")
 
-blueprint = Blueprint("reservations", __name__, url_prefix="/me")
+blueprint = Blueprint("reservations", __name__, url_prefix="/me/shop")
 
 
 class ReserveForm(Args):
@@ -38,22 +38,22 @@ class ReserveForm(Args):
     total = fields.Points(required=True)
 
 
-@blueprint.get("/shop/<int:number>/reserve")
+@blueprint.get("/<int:number>/reserve")
 @allow(Permission.SEE_OWN_RECORD)
 def ask(number: int) -> Response:
     """Ask whether the pieces shall be put by."""
     asked = request.args.get("quantity", "")
     quantity = int(asked) if QUANTITY.fullmatch(asked) else 1
-    return _question(number, min(max(quantity, 1), QUANTITY_MAX), None)
+    return _question(number, min(max(quantity, 1), QUANTITY_MAX))
 
 
-@blueprint.post("/shop/<int:number>/reserve")
+@blueprint.post("/<int:number>/reserve")
 @allow(Permission.SEE_OWN_RECORD)
 def reserve(number: int) -> Response:
     """Put the pieces by."""
     form = Form.read(ReserveForm)
     if not form.is_valid:
-        return redirect(url_for("reservations.ask", number=number), HTTPStatus.SEE_OTHER)
+        return _question(number, 1, form=form)
     sent: dict[str, Any] = form.data
     try:
         with begin() as book:
@@ -66,7 +66,8 @@ def reserve(number: int) -> Response:
                 expected_total_points=sent["total"],
             )
     except Refusal as refusal:
-        return _question(number, sent["quantity"], refusal)
+        form.refuse(refusal)
+        return _question(number, sent["quantity"], form=form)
     address = url_for("reservations.show", reservation_id=kept.reservation.id)
     return redirect(address, HTTPStatus.SEE_OTHER)
 
@@ -97,22 +98,29 @@ def cancel(reservation_id: UUID) -> Response:
     return redirect(url_for("goods.window"), HTTPStatus.SEE_OTHER)
 
 
-def _question(number: int, quantity: int, refusal: Refusal | None) -> Response:
-    """Return the question; where the answer could only be no, it says why."""
+def _question(number: int, quantity: int, form: Form | None = None) -> Response:
+    """Return the question; where the answer could only be no, it says why.
+
+    Args:
+        number: of the goods.
+        quantity: 1 to 99.
+        form: what was sent and refused; None when nobody has answered yet.
+    """
     offer: Offer | None = None
+    refusal: Refusal | None = None
     with reading() as book:
         entry: ShelfEntry = read_entry(book, current_actor(), item_number=number)
         try:
             offer = reservations.offer(book, current_actor(), item_number=number, quantity=quantity)
         except Refusal as refused:
-            refusal = refusal or refused
+            refusal = refused
     page = render_template(
         "reservations/ask.html",
         entry=entry,
         offer=offer,
         quantity=quantity,
         refusal=refusal,
+        form=form,
         nonce=new_nonce(),
-        days=RESERVATION_DAYS,
     )
-    return make_response(page, refusal.status if refusal and request.method == "POST" else 200)
+    return make_response(page, form.status if form else HTTPStatus.OK)
