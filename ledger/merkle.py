@@ -8,12 +8,18 @@ from hashlib import sha256
 
 
 def root(leaves: list[bytes]) -> bytes:
-    """Return the root over at least one leaf."""
+    """Return the root over at least one leaf.
+
+    Worked out level by level, which is the same tree: a node that has nothing on its right goes up
+    as it is.
+    """
     assert leaves, "a tree has a leaf"
-    if len(leaves) == 1:
-        return _leaf(leaves[0])
-    middle = _left_size(len(leaves))
-    return _node(root(leaves[:middle]), root(leaves[middle:]))
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        last = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + last
+    return level[0]
 
 
 def path(leaves: list[bytes], index: int) -> list[bytes]:

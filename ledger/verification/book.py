@@ -82,6 +82,24 @@ class AccountSums:
     pending_minor: int = 0
     months: dict[str, list[int]] = field(default_factory=dict)
 
+    def add_waiting(self, amount_minor: int) -> None:
+        """Add a leg that is not sealed yet."""
+        if amount_minor > 0:
+            self.tail_in += amount_minor
+        else:
+            self.tail_out -= amount_minor
+
+    def add_sealed(self, month: str, amount_minor: int) -> None:
+        """Add a leg that is sealed."""
+        counted = self.months.get(month)
+        if counted is None:
+            counted = self.months[month] = [0, 0, 0]
+        if amount_minor > 0:
+            counted[0] += amount_minor
+        else:
+            counted[1] -= amount_minor
+        counted[2] += 1
+
     def posted(self) -> tuple[int, int]:
         """Return everything that was posted into the account and out of it."""
         return (

@@ -15,7 +15,7 @@ from ledger.findings import UNREADABLE, Finding
 from ledger.hashing import LAYERS, VERSION, integer_bytes, length_bytes
 from ledger.schema import HOLD_RESOLUTIONS, NARRATION_LENGTH_MAX, ItemKind, TransactionKind
 from ledger.verification import places
-from ledger.verification.book import AccountSums, Book
+from ledger.verification.book import Book
 from ledger.verification.headers import Header, Linked, StoredLeg
 from ledger.verification.periods import Periods
 from ledger.verification.rows import Raw, Row, Rows
@@ -26,6 +26,8 @@ _KEY, _MOMENT, _HASH = _LENGTHS[16], _LENGTHS[8], _LENGTHS[32]
 _NO_LINKS: Final = VERSION + 3 * _NOTHING
 _CACHED_COUNT_MAX: Final = 10_000
 _PENDING: Final = "pending "
+_TRANSACTION: Final = str(ItemKind.TRANSACTION)
+_HOLDING: Final = {str(kind) for kind in (TransactionKind.HOLD, *HOLD_RESOLUTIONS)}
 
 
 class Hasher:
@@ -34,57 +36,63 @@ class Hasher:
     def __init__(self, rows: Rows) -> None:
         """Stand on a reader, which knows how its raw values are read."""
         self._rows = rows
+        self._bytes_of, self._moment = rows.bytes_of, rows.moment
         self._start = VERSION + _KEY + rows.community_id.bytes + _KEY
         self._texts: dict[str, bytes] = {}
+        self._days: dict[Raw, tuple[bytes, str]] = {}
 
-    def hashes(self, header: Row, legs: list[bytes]) -> tuple[bytes, bytes]:
+    def hashes(self, header: Row, day_and_legs: list[bytes]) -> tuple[bytes, bytes]:
         """Return request hash and content hash.
 
         Args:
             header: fields of a `Header`.
-            legs: what the hash takes of each leg, its length in front; in any number of pieces.
+            day_and_legs: what the hash takes of the day, then of each leg, each piece with its
+                length in front; a leg may be cut into several.
 
         Raises:
             ValueError: a value cannot be read.
         """
         (
-            key, _, _, _, _, kind, _, occurred_on, recorded_at, reverses_id, resolves_id,
+            key, _, _, _, _, kind, _, _, recorded_at, reverses_id, resolves_id,
             expires_at, idempotency_key, _, _, actor, source, narration,
         ) = header  # fmt: skip
-        has_links = reverses_id or resolves_id or expires_at
+        framed = self._texts.get
         own_key, own_source = idempotency_key.encode(), source.encode()
-        request = sha256(
-            b"".join(
-                (
-                    self._links(reverses_id, resolves_id, expires_at) if has_links else _NO_LINKS,
-                    self._texts.get(kind) or self._framed(kind),
-                    self._framed_day(occurred_on),
-                    _LENGTHS[len(own_key)],
-                    own_key,
-                    self._texts.get(actor) or self._framed(actor),
-                    _LENGTHS[len(own_source)],
-                    own_source,
-                    self._texts.get(narration) or self._framed(narration),
-                    *legs,
-                )
-            )
-        ).digest()
+        day_and_legs[:1] = (
+            self._links(reverses_id, resolves_id, expires_at)
+            if reverses_id or resolves_id or expires_at
+            else _NO_LINKS,
+            framed(kind) or self._framed(kind),
+            day_and_legs[0],
+            _LENGTHS[len(own_key)],
+            own_key,
+            framed(actor) or self._framed(actor),
+            _LENGTHS[len(own_source)],
+            own_source,
+            framed(narration) or self._framed(narration),
+        )
+        request = sha256(b"".join(day_and_legs)).digest()
         own = (
-            self._start + self._rows.bytes_of(key) + _MOMENT + self._rows.moment(recorded_at)
-            + _HASH + request
+            self._start, self._bytes_of(key), _MOMENT, self._moment(recorded_at), _HASH, request
         )  # fmt: skip
-        return request, sha256(own).digest()
+        return request, sha256(b"".join(own)).digest()
+
+    def day(self, raw: Raw) -> tuple[bytes, str]:
+        """Return what the hash takes of a day, and its month."""
+        found = self._days.get(raw)
+        if found is None:
+            if len(self._days) > _CACHED_COUNT_MAX:
+                self._days.clear()
+            day = self._rows.day(raw)
+            found = self._days[raw] = (self._framed(day), day[:7])
+        return found
 
     def _links(self, reverses_id: Raw, resolves_id: Raw, expires_at: Raw) -> bytes:
         pieces = [VERSION]
         for key in (reverses_id, resolves_id):
-            pieces.append(_NOTHING if key is None else _KEY + self._rows.bytes_of(key))
-        pieces.append(_NOTHING if expires_at is None else _MOMENT + self._rows.moment(expires_at))
+            pieces.append(_NOTHING if key is None else _KEY + self._bytes_of(key))
+        pieces.append(_NOTHING if expires_at is None else _MOMENT + self._moment(expires_at))
         return b"".join(pieces)
-
-    def _framed_day(self, raw: Raw) -> bytes:
-        day = self._rows.day(raw)
-        return self._texts.get(day) or self._framed(day)
 
     def _framed(self, text: str) -> bytes:
         if len(self._texts) > _CACHED_COUNT_MAX:
@@ -102,6 +110,7 @@ class Entries:
         self._book = book
         self._periods = periods
         self._hasher = Hasher(book.rows)
+        self._accounts = book.accounts
 
     def check(self, headers: list[Row], legs: list[Row], linked: list[Linked]) -> Iterator[Finding]:
         """Check a range of places.
@@ -133,37 +142,47 @@ class Entries:
 
     def _is_well(self, header: Row, legs: list[Row]) -> bool:
         """Add the legs to the sums, and return whether nothing calls for a closer look."""
-        accounts = self._book.accounts
+        accounts = self._accounts
         block_no, kind, leg_count = header[2], header[5], header[6]
-        month = None if block_no is None else self._book.rows.day(header[7])[:7]
-        if block_no is None:
-            places.waits_since(self._book, header[8])
+        day, month = self._hasher.day(header[7])
         is_well, pending_count = len(legs) == leg_count, 0
-        frames: list[bytes] = []
+        frames = [day]
         sums: dict[str, int] = {}
         for place, (_, leg_no, counted, account_id, amount_minor, is_pending) in enumerate(legs):
             account = accounts.get(account_id) or self._book.ghost(account_id)
-            frames += (account.frame, integer_bytes(amount_minor), LAYERS[is_pending])
-            if leg_no != place or counted != leg_count or not account.commodity:
-                is_well = False
             layer = account.commodity
+            frames += (account.frame, integer_bytes(amount_minor), LAYERS[is_pending])
+            if leg_no != place or counted != leg_count or not layer:
+                is_well = False
             if is_pending:
                 account.pending_minor += amount_minor
                 pending_count += 1
                 layer = _PENDING + layer
+            elif block_no is None:
+                account.add_waiting(amount_minor)
             else:
-                _add(account, month, amount_minor)
+                account.add_sealed(month, amount_minor)
             sums[layer] = sums.get(layer, 0) + amount_minor
-        hashes = self._hasher.hashes(header, frames)
+        request_hash, content_hash = self._hasher.hashes(header, frames)
         return (
             is_well
-            and hashes == (header[13], header[14])
-            and (block_no is None or header[3:5] == (ItemKind.TRANSACTION, hashes[1]))
+            and content_hash == header[14]
+            and request_hash == header[13]
             and not any(sums.values())
-            and (pending_count == (leg_count if kind == TransactionKind.HOLD else 0)
-                 or header[10] is not None)
-            and self._periods.is_kept(header)
-        )  # fmt: skip
+            and (pending_count == 0 if kind not in _HOLDING else self._is_layered(header, legs))
+            and self._is_placed(header)
+        )
+
+    def _is_layered(self, header: Row, legs: list[Row]) -> bool:
+        return _is_in_layer(Header(*header), [StoredLeg(*leg) for leg in legs])
+
+    def _is_placed(self, header: Row) -> bool:
+        """Return whether the seal says the same, and the day was open."""
+        if header[2] is None:
+            places.waits_since(self._book, header[8])
+        elif header[3] != _TRANSACTION or header[4] != header[14]:
+            return False
+        return self._periods.is_empty or self._periods.is_kept(header)
 
     def _look(self, header: Header, legs: list[StoredLeg]) -> Iterator[Finding]:
         """Say what is wrong with a transaction."""
@@ -179,7 +198,8 @@ class Entries:
             yield _finding(
                 book, header, "layer_differs", "A hold has pending legs only, a post has none."
             )
-        frames = [
+        frames = [self._hasher.day(header.occurred_on)[0]]
+        frames += [
             piece
             for leg in legs
             for piece in (
@@ -224,23 +244,6 @@ class Entries:
                         f"The {commodity} legs sum to {sum_minor}, not to zero.",
                         commodity=commodity, sum_minor=sum_minor,
                     )  # fmt: skip
-
-
-def _add(account: AccountSums, month: str | None, amount_minor: int) -> None:
-    if month is None:
-        if amount_minor > 0:
-            account.tail_in += amount_minor
-        else:
-            account.tail_out -= amount_minor
-        return
-    counted = account.months.get(month)
-    if counted is None:
-        counted = account.months[month] = [0, 0, 0]
-    if amount_minor > 0:
-        counted[0] += amount_minor
-    else:
-        counted[1] -= amount_minor
-    counted[2] += 1
 
 
 def _are_numbered(header: Header, legs: list[StoredLeg]) -> bool:

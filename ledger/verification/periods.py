@@ -26,7 +26,11 @@ _NEVER: Final = ""
 
 
 class Periods:
-    """How far the books were closed, act by act."""
+    """How far the books were closed, act by act.
+
+    Attributes:
+        is_empty: True where they never were.
+    """
 
     def __init__(self, book: Book) -> None:
         """Stand on a book whose acts are loaded."""
@@ -37,6 +41,7 @@ class Periods:
         self._moments = [book.rows.microseconds(act.recorded_at) for act in self._acts]
         self._sequences = [book.act_sequences.get(act.id) for act in self._acts]
         self._latest = max(self._days, default=_NEVER)
+        self.is_empty = not self._latest
 
     def is_kept(self, header: Row) -> bool:
         """Return whether a transaction may have been recorded while its day was open.
@@ -44,10 +49,8 @@ class Periods:
         Args:
             header: fields of a `ledger.verification.headers.Header`.
         """
-        if not self._latest:
-            return True
         day = self._rows.day(header[7])
-        if day > self._latest:
+        if self.is_empty or day > self._latest:
             return True
         moment = self._rows.microseconds(header[8])
         base = -1

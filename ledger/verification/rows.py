@@ -35,7 +35,6 @@ _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _SENDERS = {"KEY": "uuid_send", "MOMENT": "timestamptz_send", "DAY": "date_send"}
 _MOMENT_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.", re.ASCII)
 _MOMENT_END = "+00:00"
-_MOMENT_LENGTH = 32
 _SECOND_MICROSECONDS = 1_000_000
 _SERVER_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SERVER_OFFSET = (_SERVER_EPOCH - EPOCH) // timedelta(microseconds=1)
@@ -154,7 +153,7 @@ class SqliteRows(Rows):
         if seconds is None:
             seconds = self._new_second(start)
         fraction = raw[20:26]
-        if len(raw) != _MOMENT_LENGTH or raw[26:] != _MOMENT_END or not fraction.isdecimal():
+        if raw[26:] != _MOMENT_END or not fraction.isdecimal():
             raise ValueError(f"{raw!r} is no moment")
         return integer_bytes(seconds + int(fraction))
 

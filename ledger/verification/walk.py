@@ -131,8 +131,7 @@ class Walk:
             )
             account = self._book.accounts.get(account_id)
             if account is not None and not is_pending:
-                account.tail_in += max(amount_minor, 0)
-                account.tail_out += max(-amount_minor, 0)
+                account.add_waiting(amount_minor)
 
     def _range(self, headers: list[Row], legs: list[Row]) -> Iterator[Finding]:
         yield from guarded("blocks", self._chain.check(headers))
