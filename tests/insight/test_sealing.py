@@ -17,8 +17,10 @@ from ledger.errors import Refusal
 from ledger.journal import Draft, Leg
 from ledger.schema import Outbox, SealBlock
 from tests.makers import make_community
-from timebank.insight import sealing
+from timebank.insight import bare_books, sealing
+from timebank.insight.anchors import read_anchors
 from timebank.insight.upkeep import Upkeep
+from timebank.insight.verification import Scope, verify
 from web import logs
 
 POLLS_MAX = 400
@@ -177,6 +179,26 @@ def test_an_anchor_is_one_line_per_book_that_is_never_rewritten(
         assert (word, int(block_no)) == (code, heads[code].block_no)
         assert bytes.fromhex(digest) == heads[code].block_hash
         assert sealed_at.endswith("+00:00")
+
+
+def test_an_anchor_is_read_back_whatever_the_book_is_called(
+    database: Database, tmp_path: Path
+) -> None:
+    _found(database, "D")
+    with database.begin() as session:
+        bare = bare_books.found_book(session, name="Sarafu 2021").community_id
+    _open_accounts(database, bare, 2)
+    sealing.seal_waiting(database)
+    with database.reading() as session:
+        sealing.append(tmp_path / "anchors", sealing.anchors(session))
+
+    with (tmp_path / "anchors").open() as lines:
+        anchors = read_anchors(lines)
+    with database.reading() as session:
+        findings = verify(session, Scope(anchors=anchors)).database_findings
+
+    assert anchors.keys() == {"D", "Sarafu 2021"}
+    assert findings == ()
 
 
 # ---------------------------------------------------------------- the thread of the server

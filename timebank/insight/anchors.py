@@ -11,7 +11,8 @@ def read_anchors(lines: Iterable[str]) -> dict[str, tuple[Anchor, ...]]:
     """Return the anchors of a file by the code of their community.
 
     Args:
-        lines: `community_code block_no block_hash_hex sealed_at`; empty ones are passed over.
+        lines: `code block_no block_hash_hex sealed_at`, where the code is a community's or the name
+            of a bare book, spaces and all; empty lines are passed over.
 
     Raises:
         ValueError: a line is no anchor; the message names it.
@@ -21,7 +22,7 @@ def read_anchors(lines: Iterable[str]) -> dict[str, tuple[Anchor, ...]]:
         if not line.strip():
             continue
         try:
-            code, block_no, block_hash, _sealed_at = line.split()
+            code, block_no, block_hash, _sealed_at = line.rsplit(maxsplit=3)
             anchor = Anchor(int(block_no), bytes.fromhex(block_hash))
         except ValueError:
             anchor = None

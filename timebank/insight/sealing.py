@@ -21,6 +21,7 @@ from ledger.database import Database
 from ledger.errors import SealOvertaken, Unavailable
 from ledger.findings import UNREADABLE
 from ledger.schema import Hold, SealBlock
+from timebank.insight.models import Book
 from timebank.people.models import Community
 
 ZONE_OF_NOBODY: Final = "UTC"
@@ -32,7 +33,7 @@ Failed = Callable[[UUID, BaseException], None]
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last block of a book; `code` is the community's, or the book's id where it has none."""
+    """The last block of a book; `code` is the community's, or the name of a bare book."""
 
     code: str
     block_no: int
@@ -137,7 +138,7 @@ def anchors(session: Session) -> list[Anchor]:
         .subquery()
     )
     rows = session.execute(
-        sa.select(SealBlock, Community.code)
+        sa.select(SealBlock, sa.func.coalesce(Community.code, Book.name))
         .join(
             last,
             sa.and_(
@@ -146,6 +147,7 @@ def anchors(session: Session) -> list[Anchor]:
             ),
         )
         .outerjoin(Community, Community.community_id == SealBlock.community_id)
+        .outerjoin(Book, Book.community_id == SealBlock.community_id)
     )
     found = [
         Anchor(code or str(block.community_id), block.block_no, block.block_hash, block.sealed_at)
