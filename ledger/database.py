@@ -92,6 +92,7 @@ class Database:
             session.begin(),
         ):
             info = session.connection().info
+            info.pop(_IN_DOUBT, None)
             yield session
         _check_commit(info)
 
@@ -118,15 +119,21 @@ class Database:
         """
         with _clear_errors():
             connection = self._door_engine.raw_connection()
+            driver, info = connection.driver_connection, connection.info
+            info.pop(_IN_DOUBT, None)
             try:
-                with self._alone(connection.driver_connection):
-                    yield doors.at(self.engine.dialect.name, connection.driver_connection)
+                with self._alone(driver):
+                    yield doors.at(self.engine.dialect.name, driver)
             except (psycopg.Error, sqlite3.Error):
                 connection.invalidate()
+                if not self.is_sqlite and driver is not None and driver.closed:
+                    # The server went away: the others in the pool are as dead, and each would cost
+                    # an attempt.
+                    self._door_engine.dispose()
                 raise
             finally:
                 connection.close()
-        _check_commit(connection.info)
+        _check_commit(info)
 
     @contextmanager
     def _alone(self, driver: Any) -> Iterator[None]:
@@ -138,7 +145,8 @@ class Database:
         try:
             yield
         except BaseException:
-            driver.execute("ROLLBACK")
+            if driver.in_transaction:  # a full disk has rolled it back already
+                driver.execute("ROLLBACK")
             raise
         driver.execute("COMMIT")
 
@@ -273,5 +281,5 @@ def _translated_postgresql(cause: psycopg.Error) -> Unavailable | None:
         return Busy()
     if cause.sqlstate is None:  # raised by the driver itself: the connection is gone
         return Unavailable() if isinstance(cause, psycopg.OperationalError) else None
-    # 08: connection, 53: resources, 57P: shut down by the administrator
-    return Unavailable() if cause.sqlstate.startswith(("08", "53", "57P")) else None
+    # 08: connection, 53: resources, 57P: shut down by the administrator, 25P03: idle for too long
+    return Unavailable() if cause.sqlstate.startswith(("08", "53", "57P", "25P03")) else None

@@ -43,8 +43,7 @@ def post(database: Database, community_id: UUID, draft: Draft) -> Posted:
         return database.attempt(lambda session: journal.post(session, community_id, draft))
     if is_written:
         return entries.posted(entry)
-    with database.reading() as session:
-        return entries.answer(session, community_id, entry, is_written)
+    return database.attempt(lambda session: entries.answer(session, community_id, entry, False))
 
 
 def _send(database: Database, community_id: UUID, entry: Entry) -> bool:
