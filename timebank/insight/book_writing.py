@@ -154,7 +154,7 @@ class Writing:
             self._unsealed = rest
 
 
-class _NotNext(Exception):
+class _NotNext(ValueError):
     """Its turn has not come."""
 
 

@@ -82,17 +82,20 @@ def transactions(lines: Iterable[Line], refuse: Refuse) -> Iterator[Item]:
     if columns is None:
         return
     item: Item | None = None
+    is_torn = False
     for line in rows:
         row = _row(line, columns, refuse)
         if row is None:
-            # Whether it belonged to the transaction around it cannot be known.
+            # Whether it belonged to the transaction before it or behind it cannot be known.
+            is_torn = True
             if item is not None:
                 item.is_sound = False
             continue
         if item is None or row["key"] != item.key:
             if item is not None:
                 yield item
-            item = _begun(line.number, row, refuse)
+            item = _begun(line.number, row, refuse, is_torn=is_torn)
+            is_torn = False
         else:
             _continue(item, line.number, row, refuse)
         _add(item, line.number, row, refuse)
@@ -143,18 +146,20 @@ def _fields(text: str) -> list[str] | None:
         return None
 
 
-def _begun(line_number: int, row: dict[str, str], refuse: Refuse) -> Item:
+def _begun(line_number: int, row: dict[str, str], refuse: Refuse, *, is_torn: bool) -> Item:
+    """Begin an item; one that is torn may have lost its first line, which said the day."""
     item = Item(
         line_number,
         row["key"],
         read_day(row["occurred_on"]),
         row.get("kind") or TransactionKind.TRANSFER,
         row.get("narration", ""),
+        is_sound=not is_torn,
     )
     if not item.key:
         item.is_sound = False
         refuse(RefusedLine(line_number, "key", "key_missing", "The line has no key."))
-    if item.occurred_on is None:
+    if item.occurred_on is None and (row["occurred_on"] or not is_torn):
         item.is_sound = False
         reason = f"Expected a day such as 2026-11-09, not {shown(row['occurred_on'])}."
         refuse(RefusedLine(line_number, "occurred_on", "day_invalid", reason))
