@@ -118,7 +118,7 @@ def send(
             failure = failed.failure
         except TimeoutError:
             failure = Failure.TIMED_OUT
-        except (ssl.SSLError, http.client.HTTPException):
+        except (ssl.SSLError, http.client.HTTPException, ValueError):
             failure = Failure.BROKEN
         except OSError:
             failure = Failure.NO_CONNECTION
@@ -178,7 +178,7 @@ def _connect(target: Target, addresses: list[str], deadline: "_Deadline") -> soc
         return plain
     try:
         return ssl.create_default_context().wrap_socket(plain, server_hostname=target.host)
-    except BaseException:
+    except (OSError, ValueError):  # the latter for a name that no certificate can carry
         plain.close()
         raise
 
