@@ -13,10 +13,11 @@ _UNCHANGED = "unchanged"
 _POST = (
     "SELECT ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"
 )
+# Lists go in binary form: in text form every element would be searched for quotes to escape.
 _POST_MANY = (
-    "SELECT ledger_post_many(%s, %s::uuid[], %s::text[], %s::date[], %s::timestamptz[], %s::text[],"
-    " %s::bytea[], %s::bytea[],"
-    " %s::text[], %s::text[], %s::text[], %s::int[], %s::uuid[], %s::bigint[])"
+    "SELECT ledger_post_many(%s, %b::uuid[], %b::text[], %b::date[], %b::timestamptz[], %b::text[],"
+    " %b::bytea[], %b::bytea[],"
+    " %b::text[], %b::text[], %b::text[], %b::int[], %b::uuid[], %b::bigint[])"
 )
 _PLACE_HOLD = (
     "SELECT ledger_place_hold(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s::bigint[])"

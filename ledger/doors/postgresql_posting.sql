@@ -232,6 +232,7 @@ CREATE FUNCTION ledger_post_many(
 SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open'
 SET enable_seqscan = off SET enable_mergejoin = off AS $$
 DECLARE
+    v_leg_counts int[];
     v_fault record;
     v_delta record;
     v_count bigint;
@@ -241,14 +242,27 @@ BEGIN
         array_dims(p_keys), array_dims(p_request_hashes), array_dims(p_content_hashes), array_dims(p_actors),
         array_dims(p_sources), array_dims(p_narrations));
     PERFORM ledger_check_list(cardinality(p_headers), array_dims(p_headers), array_dims(p_account_ids), array_dims(p_amounts));
-    FOR v_head IN 1 .. cardinality(p_ids) LOOP
-        PERFORM ledger_check_texts(p_kinds[v_head], p_keys[v_head], p_request_hashes[v_head], p_content_hashes[v_head],
-                                   p_actors[v_head], p_sources[v_head], p_narrations[v_head]);
-        PERFORM ledger_check_days(p_occurred_ons[v_head], p_recorded_ats[v_head]);
-        IF p_kinds[v_head] IN ('hold', 'hold_post', 'hold_void', 'hold_expire') THEN
-            RAISE EXCEPTION 'ledger: a hold has functions of its own';
-        END IF;
-    END LOOP;
+    -- As ledger_check_texts and ledger_check_days do for one; for thousands, one statement is ten times faster than a loop.
+    IF EXISTS (
+        SELECT 1 FROM unnest(p_kinds, p_keys, p_request_hashes, p_content_hashes, p_actors, p_sources, p_narrations,
+                             p_occurred_ons, p_recorded_ats)
+             AS head (kind, key, request_hash, content_hash, actor, source, narration, occurred_on, recorded_at)
+         WHERE (length(kind) BETWEEN 1 AND 32 AND length(key) BETWEEN 1 AND 120
+                AND length(actor) BETWEEN 1 AND 120 AND length(source) BETWEEN 1 AND 120
+                AND length(narration) <= 500 AND length(request_hash) = 32 AND length(content_hash) = 32
+                AND kind NOT IN ('hold', 'hold_post', 'hold_void', 'hold_expire')
+                AND occurred_on BETWEEN '0001-01-01' AND '9999-12-31'
+                AND recorded_at BETWEEN '0001-01-02' AND '9999-12-30') IS NOT TRUE) THEN
+        RAISE EXCEPTION 'ledger: a text, hash, day or moment is missing or out of range, or a hold has functions of its own';
+    END IF;
+    -- One count per header, in their order: a join of two lists would take as many steps as their product.
+    v_leg_counts := (SELECT array_agg(legs.leg_count ORDER BY legs.header_no)
+                       FROM (SELECT header_no, count(*)::int AS leg_count FROM unnest(p_headers) AS leg (header_no)
+                              GROUP BY header_no) AS legs);
+    IF (cardinality(v_leg_counts) = cardinality(p_ids) AND 1 <= ALL (p_headers)
+        AND cardinality(p_ids) >= ALL (p_headers)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: every header has legs, and every leg a header';
+    END IF;
     PERFORM ledger_check_period(p_community_id, (SELECT min(day) FROM unnest(p_occurred_ons) AS occurred (day)));
     SELECT leg.header_no, a.commodity, sum(leg.amount) AS sum_minor,
            (array_agg(leg.account_id) FILTER (WHERE a.id IS NULL))[1] AS unknown_id INTO v_fault
@@ -288,13 +302,10 @@ BEGIN
     INSERT INTO ledger_transaction (
         community_id, id, kind, leg_count, occurred_on, recorded_at, idempotency_key,
         request_hash, content_hash, actor, source, narration)
-    SELECT p_community_id, head.id, head.kind, legs.leg_count, head.occurred_on, head.recorded_at, head.key,
-           head.request_hash, head.content_hash, head.actor, head.source, head.narration
-      FROM unnest(p_ids, p_kinds, p_occurred_ons, p_recorded_ats, p_keys, p_request_hashes, p_content_hashes,
-                  p_actors, p_sources, p_narrations) WITH ORDINALITY
-           AS head (id, kind, occurred_on, recorded_at, key, request_hash, content_hash, actor, source, narration, header_no)
-      JOIN (SELECT header_no, count(*) AS leg_count FROM unnest(p_headers) AS leg (header_no) GROUP BY header_no) AS legs
-     USING (header_no)
+    SELECT p_community_id, id, kind, leg_count, occurred_on, recorded_at, key, request_hash, content_hash, actor, source, narration
+      FROM unnest(p_ids, p_kinds, v_leg_counts, p_occurred_ons, p_recorded_ats, p_keys, p_request_hashes, p_content_hashes,
+                  p_actors, p_sources, p_narrations)
+           AS head (id, kind, leg_count, occurred_on, recorded_at, key, request_hash, content_hash, actor, source, narration)
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> cardinality(p_ids) THEN
@@ -302,7 +313,7 @@ BEGIN
     END IF;
     INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
     SELECT p_community_id, p_ids[header_no], row_number() OVER (PARTITION BY header_no ORDER BY position) - 1,
-           count(*) OVER (PARTITION BY header_no), account_id, amount, false
+           v_leg_counts[header_no], account_id, amount, false
       FROM unnest(p_headers, p_account_ids, p_amounts) WITH ORDINALITY AS leg (header_no, account_id, amount, position);
     INSERT INTO ledger_outbox (community_id, item_id) SELECT p_community_id, id FROM unnest(p_ids) AS head (id);
     RETURN NULL;
