@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ledger import clock, doors, entries, ids, replays
 from ledger.checks import check_account, check_draft
@@ -132,26 +133,50 @@ def known(
         community_id: the book.
         drafts: a chunk.
     """
+    query = sa.select(
+        Transaction.idempotency_key, Transaction.id, Transaction.source, Transaction.request_hash
+    ).where(Transaction.community_id == community_id)
     keys = [draft.idempotency_key for draft in drafts]
-    stored = {header.idempotency_key: header for header in _stored(session, community_id, keys)}
+    found = rows_by_key(session, query, Transaction.idempotency_key, keys)
+    stored = {row.idempotency_key: row for row in found}
     for place, draft in enumerate(drafts):
-        header = stored.get(draft.idempotency_key)
-        if header is not None:
-            asked = replace(draft, source=header.source)
-            is_same = request_hash(asked, NO_LINKS) == header.request_hash
-            yield place, None if is_same else replays.difference(session, header, asked)
+        row = stored.get(draft.idempotency_key)
+        if row is None:
+            continue
+        asked = replace(draft, source=row.source)
+        if request_hash(asked, NO_LINKS) == row.request_hash:
+            yield place, None
+        else:
+            header = session.get_one(Transaction, (community_id, row.id))
+            yield place, replays.difference(session, header, asked)
 
 
-def _stored(session: Session, community_id: UUID, keys: list[str]) -> Iterator[Transaction]:
-    query = sa.select(Transaction).where(Transaction.community_id == community_id)
-    if session.get_bind().dialect.name == "postgresql":
-        # Joined key by key: a list of keys would tempt the planner to walk the whole book for it.
-        wanted = sa.func.unnest(sa.cast(keys, ARRAY(sa.Text))).column_valued("wanted")
-        yield from session.scalars(query.where(Transaction.idempotency_key == wanted))
-        return
+def rows_by_key(
+    session: Session,
+    query: "sa.Select[Any]",
+    column: "InstrumentedAttribute[str]",
+    keys: Sequence[str],
+) -> "Iterator[sa.Row[Any]]":
+    """Give the rows that a query has for many keys, each found by its index.
+
+    PostgreSQL does not know yet how a table grows within one transaction: given a list of keys, it
+    takes the whole book to be shorter than the list, and walks through it. One look-up per key
+    leaves it no choice.
+
+    Args:
+        session: any session.
+        query: of plain columns, within one book.
+        column: text, unique within the book.
+        keys: which rows.
+    """
     for start in range(0, len(keys), _KEYS_PER_READ):
-        some = keys[start : start + _KEYS_PER_READ]
-        yield from session.scalars(query.where(Transaction.idempotency_key.in_(some)))
+        page = list(keys[start : start + _KEYS_PER_READ])
+        if session.get_bind().dialect.name == "sqlite":
+            yield from session.execute(query.where(column.in_(page)))
+            continue
+        wanted = sa.func.unnest(sa.cast(page, ARRAY(sa.Text))).table_valued("key")
+        found = query.where(column == wanted.c.key).limit(1).lateral("found")
+        yield from session.execute(sa.select(found).select_from(wanted).join(found, sa.true()))
 
 
 def open_accounts(session: Session, community_id: UUID, wanted: Sequence[tuple[str, str]]) -> None:

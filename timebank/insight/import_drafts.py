@@ -7,13 +7,13 @@ a float, and nothing is rounded.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger import bulk
 from ledger.checks import check_draft
 from ledger.errors import Refusal
 from ledger.journal import Draft, Leg
@@ -23,7 +23,6 @@ from timebank.insight import bare_books
 from timebank.insight.file_lines import RefusedLine
 from timebank.insight.import_items import Item, Part, Refuse, shown
 
-CODES_PER_READ: Final = 500
 DIGITS_MAX: Final = 32
 """More digits than any amount within the limit has, zeros in front aside."""
 KEPT_ACCOUNTS_MAX: Final = 50_000
@@ -80,21 +79,20 @@ class Drafting:
             self.accounts.clear()
         wanted = {part.account_code for item in items for part in item.parts}
         missing = wanted - self.accounts.keys()
-        waiting = iter(sorted(missing))
-        while codes := list(islice(waiting, CODES_PER_READ)):
-            query = (
-                sa.select(Account.code, Account.id, Account.commodity, BalanceRow.is_open)
-                .outerjoin(
-                    BalanceRow,
-                    sa.and_(
-                        BalanceRow.community_id == Account.community_id,
-                        BalanceRow.account_id == Account.id,
-                    ),
-                )
-                .where(Account.community_id == self._community_id, Account.code.in_(codes))
+        query = (
+            sa.select(Account.code, Account.id, Account.commodity, BalanceRow.is_open)
+            .outerjoin(
+                BalanceRow,
+                sa.and_(
+                    BalanceRow.community_id == Account.community_id,
+                    BalanceRow.account_id == Account.id,
+                ),
             )
-            for code, id_, commodity, is_open in self._session.execute(query):
-                self.accounts[code] = KnownAccount(id_, commodity, is_open is not False)
+            .where(Account.community_id == self._community_id)
+        )
+        found = bulk.rows_by_key(self._session, query, Account.code, sorted(missing))
+        for code, id_, commodity, is_open in found:
+            self.accounts[code] = KnownAccount(id_, commodity, is_open is not False)
         return missing - self.accounts.keys()
 
     def drafts(self, items: Sequence[Item], refuse: Refuse) -> list[DraftOfItem]:
