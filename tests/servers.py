@@ -18,13 +18,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 OWNER = "timebank_owner"
 APPLICATION = "timebank_app"
@@ -58,44 +59,25 @@ class Server:
         """Return the SQLAlchemy address of a database for a role."""
         return f"postgresql+psycopg://{role}@/{database}?host={self.folder}"
 
+    def connect(self, database: str = "postgres") -> psycopg.Connection[TupleRow]:
+        """Open a connection of the owner, outside transactions."""
+        return psycopg.connect(host=str(self.folder), dbname=database, user=OWNER, autocommit=True)
+
     def run(self, statement: str, *names: str, database: str = "postgres") -> None:
         """Run one statement outside a transaction; each `{}` becomes a quoted name."""
         composed = sql.SQL(statement).format(*map(sql.Identifier, names))
-        with psycopg.connect(
-            host=str(self.folder), dbname=database, user=OWNER, autocommit=True
-        ) as connection:
+        with self.connect(database) as connection:
             connection.execute(composed)
 
-    def create(self, template: str | None = None) -> str:
+    def create(self, template: str | None = None, *, name: str | None = None) -> str:
         """Make a database, as a copy of `template` where given, and return its name."""
-        name = f"book_{secrets.token_hex(6)}"
+        name = name or f"book_{secrets.token_hex(6)}"
         if template is None:
             self.run("CREATE DATABASE {}", name)
         else:
             # Two times faster than the default while nothing is synced to disk.
             self.run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return name
-
-    def wipe(self, name: str) -> None:
-        """Take every row out of a database, guards aside; ten times faster than a fresh copy.
-
-        Only for a database whose guards nobody has touched: they stand as they were.
-        """
-        with psycopg.connect(
-            host=str(self.folder), dbname=name, user=OWNER, autocommit=True
-        ) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            tables = connection.execute(
-                "SELECT tablename FROM pg_tables"
-                " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-            ).fetchall()
-            connection.execute("SET session_replication_role = replica")  # triggers sleep
-            with connection.transaction():
-                for (table,) in tables:
-                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected to it."""
@@ -124,9 +106,32 @@ def postgresql(*, durable: bool = False) -> Iterator[Server]:
             _wait(process, folder)
             yield Server(folder)
         finally:
-            _stop(process)
+            stop(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_again(server: Server) -> subprocess.Popen[bytes]:
+    """Start a durable server that was killed, and return when it answers.
+
+    Raises:
+        ServerMissingError: it did not come up.
+    """
+    process = _start(_readable(_binaries(), server.folder), server.folder, {})
+    _wait(process, server.folder)
+    return process
+
+
+def kill(server: Server) -> None:
+    """End every process of a server at once, as a loss of power would; it is our own child."""
+    lines = (server.folder / "data" / "postmaster.pid").read_text().splitlines()
+    postmaster = int(lines[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    os.kill(postmaster, signal.SIGKILL)
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGKILL)
+    os.waitpid(postmaster, 0)
 
 
 def _binaries() -> Path:
@@ -153,10 +158,10 @@ def _readable(binaries: Path, folder: Path) -> Path:
     if not closed:
         return binaries
     package = binaries.parent.parent
-    shutil.copytree(package, folder / package.name, symlinks=True)
+    shutil.copytree(package, folder / package.name, symlinks=True, dirs_exist_ok=True)
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():
-        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True, dirs_exist_ok=True)
     return folder / package.name / binaries.relative_to(package)
 
 
@@ -230,7 +235,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
     raise ServerMissingError(f"PostgreSQL: the server did not start: {_log(folder)}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """Shut down at once: what it held was for this run only."""
     process.send_signal(signal.SIGQUIT)
     try:
