@@ -1,5 +1,7 @@
 """The API of reservations: what it takes, what it refuses, what it answers."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -31,14 +33,14 @@ def clerk(client: FlaskClient, database: Database, world: World) -> Call:
     return caller(client, database, world.clara)
 
 
-def wanted(item: Item, quantity: int = 1, **changes: object) -> dict[str, object]:
-    return {"nonce": fresh(), "item_number": item.number, "quantity": quantity, **changes}
+def wanted(item: Item, **changes: Any) -> dict[str, Any]:
+    return {"nonce": fresh(), "item_number": item.number, "quantity": 1, **changes}
 
 
 def test_reserved_listed_collected_and_returned(
     alice: Call, clerk: Call, database: Database, world: World, cup: Item
 ) -> None:
-    made = alice("POST", "/reservations", json=wanted(cup, 2, expected_total_points=24))
+    made = alice("POST", "/reservations", json=wanted(cup, quantity=2, expected_total_points=24))
     reservation_id = body(made)["id"]
     own = alice("GET", "/reservations")
     held = clerk("GET", f"/reservations?member_number={world.alice.number}")
@@ -105,7 +107,7 @@ def test_cancelling_twice_is_cancelling_once(alice: Call, cup: Item) -> None:
 def test_what_is_refused_says_why(
     alice: Call, cup: Item, changes: dict[str, object], status: int, code: str
 ) -> None:
-    answer = alice("POST", "/reservations", json=wanted(cup, **{"quantity": 1, **changes}))
+    answer = alice("POST", "/reservations", json=wanted(cup, **changes))
 
     assert (answer.status_code, body(answer)["code"]) == (status, code)
 
