@@ -153,10 +153,10 @@ def known(
 
 def rows_by_key(
     session: Session,
-    query: "sa.Select[Any]",
-    column: "InstrumentedAttribute[str]",
+    query: sa.Select[*tuple[Any, ...]],
+    column: InstrumentedAttribute[str],
     keys: Sequence[str],
-) -> "Iterator[sa.Row[Any]]":
+) -> Iterator[sa.Row[*tuple[Any, ...]]]:
     """Give the rows that a query has for many keys, each found by its index.
 
     PostgreSQL does not know yet how a table grows within one transaction: given a list of keys, it
@@ -174,7 +174,11 @@ def rows_by_key(
         if session.get_bind().dialect.name == "sqlite":
             yield from session.execute(query.where(column.in_(page)))
             continue
-        wanted = sa.func.unnest(sa.cast(page, ARRAY(sa.Text))).table_valued("key")
+        wanted = (
+            sa.func.unnest(sa.cast(page, ARRAY(sa.Text)))
+            .table_valued(sa.column("key", sa.Text))
+            .render_derived()
+        )
         found = query.where(column == wanted.c.key).limit(1).lateral("found")
         yield from session.execute(sa.select(found).select_from(wanted).join(found, sa.true()))
 

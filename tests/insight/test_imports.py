@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from ledger import acts, reports
 from ledger.database import Database
+from ledger.journal import Leg, post
 from ledger.schema import Account, Transaction
 from tests.insight.imported import HEADER, Importing, bare_book
-from tests.ledger.makers import World, make_world
+from tests.ledger.makers import World, draft, make_world
 from timebank.errors import NotAllowed
 from timebank.insight import bare_books, imports, verification
 from timebank.insight.imports import FileChanged, FileRefused, LineRefused, Source
@@ -322,19 +323,11 @@ def test_only_administrators_import(importing: Importing) -> None:
 @pytest.mark.databases("sqlite")
 def test_an_entry_beside_an_import_is_found(sarafu: Importing) -> None:
     sarafu.transfers(b"1 2 3\n2 3 1\n")
-    forged = Importing(sarafu.database, sarafu.community_id, sarafu.folder)
     with sarafu.database.begin() as session:
         source = session.scalars(sa.select(Transaction.source)).first()
-        drafting = imports.Drafting(
-            session, sarafu.community_id, imports.Mark("system:test", source or "")
-        )
-        drafting.settle("SRF", 3)
-        how = forged.source(b"2 1 1\n").transfers
-        assert how is not None
-        items = list(how.items([imports.import_items.Line(1, "2 1 1")], forged.refused.append))
-        drafting.missing_codes(items)
-        ((_, draft),) = drafting.drafts(items, forged.refused.append)
-        imports.bulk.Bulk(session, sarafu.community_id).post([draft])
+        ids = session.scalars(sa.select(Account.id).order_by(Account.code)).all()
+        forged = draft(Leg(ids[0], -1), Leg(ids[1], 1), source=source or "")
+        post(session, sarafu.community_id, forged)
 
     with sarafu.database.reading() as session:
         found = verification.verify(session)
