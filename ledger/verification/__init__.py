@@ -25,7 +25,7 @@ from ledger.findings import Finding, guarded
 from ledger.hashing import EPOCH
 from ledger.schema import ledger_tables
 from ledger.seal import NOTHING, Head
-from ledger.verification import chain, links, periods, places, standings
+from ledger.verification import chain, links, periods, places, spans, standings
 from ledger.verification.book import Book
 from ledger.verification.chain import Anchor
 from ledger.verification.rows import Raw
@@ -46,12 +46,15 @@ class Plan:
         is_seal_due: True where a sealer runs: nothing waits for it longer than a minute.
         keep: called with the head after every range of blocks while nothing was found, so that an
             interrupted check can go on from there.
+        worker_count: processes that share a long chain; only where the session wrote nothing, since
+            the others do not see what is not committed.
     """
 
     since: Head = NOTHING
     anchors: tuple[Anchor, ...] = ()
     is_seal_due: bool = False
     keep: Callable[[Head], None] | None = None
+    worker_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,9 @@ def check_book(session: Session, community_id: UUID, plan: Plan | None = None) -
     # A checkpoint that is not in the chain any more has nothing to build on.
     is_held = since.block_hash in chain.stored_hashes(book, since.block_no)
     start = plan.since if is_held else NOTHING
-    walk = Walk(book, start)
-    found += guarded("sealed", walk.sealed(None if found else plan.keep))
+    shared = spans.plan(session, book, plan.worker_count) if start == NOTHING else []
+    walk = Walk(book, start, shared[0].since.last_sequence if shared else None)
+    found += _check_sealed(book, walk, shared, None if found else plan.keep)
     found += guarded("waiting", walk.waiting())
     found += _check_sums(book, walk, is_whole=start == NOTHING)
     found += _check_rows(book)
@@ -134,6 +138,25 @@ def check_book(session: Session, community_id: UUID, plan: Plan | None = None) -
         found += guarded("unsealed", _unsealed(book))
     found += chain.first_bad_block(book)
     return Outcome(tuple(found), book.item_count, walk.head)
+
+
+def _check_sealed(
+    book: Book, walk: Walk, shared: list[spans.Span], keep: Callable[[Head], None] | None
+) -> Iterator[Finding]:
+    """Check the chain: its first span here, the others in other processes."""
+    with spans.others(shared) as working:
+        yield from guarded("sealed", walk.sealed(keep))
+        for span, share in zip(shared, working, strict=True):
+            if walk.head != span.since:
+                number = span.since.block_no
+                details = book.suspect(number)
+                message = "The blocks before it do not lead to it."
+                yield Finding("block_differs", f"block:{number}", message, details)
+            answer = spans.answer(span, share)
+            yield from spans.take(book, answer)
+            walk.go_on_from(answer.head)
+    if shared:
+        yield from guarded("sealed", walk.finish())
 
 
 def _check_sums(book: Book, walk: Walk, *, is_whole: bool) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from ledger.verification.rows import Raw, Row, parameters
 RANGE_ITEM_COUNT = 20_000
 """More than a block has."""
 _BEFORE_ALL: Final = -(2**63)
+_AFTER_ALL: Final = 2**63 - 1
 _FACTS: Final = """
        t.kind, t.leg_count, DAY(t.occurred_on), MOMENT(t.recorded_at), KEY(t.reverses_id),
        KEY(t.resolves_id), MOMENT(t.expires_at), t.idempotency_key, t.request_hash, t.content_hash,
@@ -30,7 +31,8 @@ _SEALED: Final = f"""
 SELECT KEY(i.item_id), i.sequence, i.block_no, i.kind, i.content_hash, {_FACTS}
   FROM ledger_seal_item i
   LEFT JOIN ledger_transaction t ON t.community_id = i.community_id AND t.id = i.item_id
- WHERE i.community_id = :book AND i.sequence > :after ORDER BY i.sequence LIMIT :count
+ WHERE i.community_id = :book AND i.sequence > :after AND i.sequence <= :end
+ ORDER BY i.sequence LIMIT :count
 """  # noqa: S608  # names of columns
 _SEALED_LEGS: Final = f"""
 SELECT KEY(i.item_id), {_LEG}
@@ -73,10 +75,17 @@ SELECT KEY(p.transaction_id), p.leg_no, KEY(p.account_id), p.amount_minor, p.is_
 class Walk:
     """One walk; each part is a pass of its own and gives its findings."""
 
-    def __init__(self, book: Book, since: Head) -> None:
-        """Begin behind a head; the accounts and acts of the book are loaded."""
+    def __init__(self, book: Book, since: Head, last_sequence: int | None = None) -> None:
+        """Begin behind a head; the accounts and acts of the book are loaded.
+
+        Args:
+            book: the book.
+            since: the head.
+            last_sequence: the last place to go to, the last of its block; None is the end.
+        """
         self._book = book
         self._since = since
+        self._last_sequence = last_sequence
         self._entries = Entries(book, Periods(book))
         self._chain = Chain(book, since)
 
@@ -100,6 +109,15 @@ class Walk:
                 yield finding
             if keep is not None:
                 keep(self.head)
+        if self._last_sequence is None:
+            yield from self.finish()
+
+    def go_on_from(self, head: Head) -> None:
+        """Take over the head of the process that went through the last span."""
+        self._chain = Chain(self._book, head)
+
+    def finish(self) -> Iterator[Finding]:
+        """Check that no block stands behind the last item."""
         yield from self._chain.finish()
 
     def waiting(self) -> Iterator[Finding]:
@@ -144,7 +162,8 @@ class Walk:
 
     def _sealed_range(self, after: int) -> list[Row]:
         """Return headers of whole blocks: the last block of a full range is left for the next."""
-        headers = self._by_index(_SEALED, after=after, count=RANGE_ITEM_COUNT)
+        end = _AFTER_ALL if self._last_sequence is None else self._last_sequence
+        headers = self._by_index(_SEALED, after=after, end=end, count=RANGE_ITEM_COUNT)
         last = len(headers)
         if last == RANGE_ITEM_COUNT:
             while last and headers[last - 1][2] == headers[-1][2]:

@@ -10,7 +10,7 @@ from ledger.database import Database
 from ledger.findings import Finding
 from ledger.schema import Outbox, SealBlock
 from ledger.seal import NOTHING, Head
-from ledger.verification import Anchor, Outcome, Plan, check_book, walk
+from ledger.verification import Anchor, Outcome, Plan, check_book, spans, walk
 from tests.ledger.makers import World, move
 from tests.ledger.tampering import guards_off
 
@@ -62,7 +62,7 @@ def test_only_what_is_new_is_gone_through(own_world: World) -> None:
         ("UPDATE ledger_balance SET posted_in = posted_in + 1", "balance_differs"),
         ("UPDATE ledger_activity SET in_minor = in_minor + 1", "balance_differs"),
         ("UPDATE ledger_balance SET ceiling_minor = 99 WHERE ceiling_minor > 0", "account_changed"),
-        ("UPDATE ledger_seal_block SET merkle_root = block_hash WHERE block_no = 2", "block_differs"),
+        ("UPDATE ledger_seal_item SET kind = 'act' WHERE block_no = 2", "seal_differs"),
         ("UPDATE ledger_seal_block SET block_hash = merkle_root", "anchor_missing"),
         ("DELETE FROM ledger_seal_block WHERE block_no = 1", "anchor_missing"),
     ],
@@ -179,3 +179,41 @@ def test_a_book_without_any_row_is_whole(own_world: World) -> None:
         empty = check_book(session, own_world.alice)
 
     assert empty == Outcome((), 0, NOTHING)
+
+
+def test_a_chain_that_several_processes_share_comes_to_the_same(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "SPAN_ITEM_COUNT_MIN", 8)
+    for _ in range(4):
+        _give(own_world, 5)
+        _seal(own_world)
+    own_world.reverse(own_world.give(own_world.bob, 3).transaction_id)
+    alone = _check(own_world)
+
+    assert _check(own_world, Plan(worker_count=3)) == alone
+    assert alone.findings == ()
+    assert alone.item_count == 5 + 20 + 2
+
+
+def test_what_is_wrong_in_the_span_of_another_process_is_named(
+    own_world: World, owner_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "SPAN_ITEM_COUNT_MIN", 8)
+    for _ in range(4):
+        _give(own_world, 5)
+        _seal(own_world)
+    with owner_database.engine.connect() as connection, sa.orm.Session(connection) as session:
+        if owner_database.is_sqlite:
+            session.execute(sa.text("DROP TRIGGER ledger_seal_block_keep"))
+        else:
+            session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        session.execute(sa.text("UPDATE ledger_seal_block SET merkle_root = block_hash"))
+        session.commit()
+
+    alone, shared = _check(own_world), _check(own_world, Plan(worker_count=3))
+
+    assert [each.subject for each in shared.findings] == [each.subject for each in alone.findings]
+    assert [each.subject for each in alone.findings if each.code == "block_differs"] == [
+        f"block:{number}" for number in (1, 2, 3, 4)
+    ]

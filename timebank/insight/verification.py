@@ -65,12 +65,14 @@ class Scope:
         anchors: heads that somebody wrote down, by the code of the community.
         is_seal_due: True where a sealer runs: in a sealed book nothing waits longer than a minute.
         keep: called with the book and its head after every range of blocks while nothing was found.
+        worker_count: processes that share the chain of a large book.
     """
 
     since: Mapping[UUID, Head] = field(default_factory=dict)
     anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
     is_seal_due: bool = False
     keep: Callable[[UUID, Checkpoint], None] | None = None
+    worker_count: int = 1
 
 
 EVERYTHING: Final = Scope()
@@ -178,6 +180,7 @@ def _report(
         since=since,
         anchors=scope.anchors.get(code, ()),
         is_seal_due=scope.is_seal_due,
+        worker_count=scope.worker_count,
         keep=None if keep is None else lambda head: keep(community_id, Checkpoint.of(head)),
     )
     outcome = kernel.check_book(session, community_id, plan)

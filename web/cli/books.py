@@ -1,6 +1,7 @@
 """Commands about the books: check them, write them out."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import TextIO
@@ -50,9 +51,14 @@ def verify(*, is_full: bool, anchor_file: TextIO | None, is_json: bool) -> None:
                 self_checks.keep_checkpoint(writing, _actor(community_id), checkpoint)
 
         with book.database.reading() as session:
-            found = verification.verify(
-                session, Scope(since=since, anchors=anchors, is_seal_due=True, keep=keep)
+            scope = Scope(
+                since=since,
+                anchors=anchors,
+                is_seal_due=True,
+                keep=keep,
+                worker_count=os.cpu_count() or 1,
             )
+            found = verification.verify(session, scope)
         if is_json:
             click.echo(json.dumps(asdict(found), ensure_ascii=False, default=str))
         else:
