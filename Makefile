@@ -10,7 +10,7 @@ PYTEST_OPTIONS ?=
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes \
 	--upgrade --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test check bench setup format reference lock
+.PHONY: run test test-long check bench setup format reference lock
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime ## serve http://127.0.0.1:8000 with the demo world in ./data
@@ -19,6 +19,10 @@ run: $(VENV)/.runtime ## serve http://127.0.0.1:8000 with the demo world in ./da
 test: $(VENV)/.development ## every test: SQLite, PostgreSQL, a real browser
 	@$(BIN)/python -m tests.tools
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_OPTIONS)
+
+test-long: $(VENV)/.development ## the kernel's random scripts and crashes, many times over (an hour)
+	@TIMEBANK_CRASH_ROUNDS=25 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=search \
+		tests/ledger/test_properties.py tests/ledger/test_crash.py $(PYTEST_OPTIONS)
 
 check: $(VENV)/.development ## style, types, imports, then every test
 	@$(BIN)/ruff format --check .
