@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from ledger import clock
+from ledger.database import Database
 from ledger.ids import new_id
 from tests.conftest import Book
 from tests.insight.receivers import answer, meanwhile, receiver, silent, silent_after
@@ -21,6 +23,7 @@ from tests.insight.scene import Scene, sequences
 from timebank.insight import deliveries, webhooks
 from timebank.insight.deliveries import LEASE, deliver_due, pause_after
 from timebank.insight.outward import Answer
+from timebank.insight.upkeep import Upkeep, chores_of_webhooks
 from timebank.insight.webhook_models import (
     TRY_COUNT_MAX,
     DeliveryState,
@@ -252,6 +255,34 @@ def test_a_process_killed_between_sending_and_writing_it_down_sends_again(
         assert sequences(running) == 2 * list(range(1, scene.start + 1))
     found = scene.view(webhook)
     assert (found.waiting_count, found.webhook.claim_id) == (0, None)
+
+
+def test_the_server_delivers_by_itself(scene: Scene) -> None:
+    arrived = threading.Event()
+    chores = chores_of_webhooks(scene.settings)
+    with receiver(meanwhile(arrived.set, answer(200))) as running:
+        webhook = scene.add(running.url)
+        with Upkeep(scene.settings.database_url, chores):
+            assert arrived.wait(60)
+
+        assert sequences(running) == list(range(1, scene.start + 1))
+    assert scene.view(webhook).waiting_count == 0
+
+
+def test_a_book_whose_events_cannot_be_read_is_told(scene: Scene, owner_database: Database) -> None:
+    failed: list[UUID] = []
+    with receiver() as running:
+        webhook = scene.add(running.url)
+        with owner_database.begin() as session:
+            session.execute(
+                sa.text("ALTER TABLE ledger_seal_item RENAME COLUMN content_hash TO lost")
+            )
+
+        sent = deliver_due(
+            scene.database, scene.settings, failed=lambda book, _: failed.append(book)
+        )
+
+        assert (sent, failed, running.requests) == (0, [webhook.community_id], [])
 
 
 def test_the_switch_holds_while_a_batch_is_on_its_way(scene: Scene) -> None:
