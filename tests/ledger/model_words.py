@@ -13,11 +13,11 @@ ModelLeg = tuple[int, int, bool]
 
 
 class Answer(NamedTuple):
-    """What a call comes to; `named` is the field, `index` the member that a refusal names."""
+    """What a call comes to; `named` is the field, `place` that of the member that a refusal names."""
 
     outcome: str
     named: str | None = None
-    index: int | None = None
+    place: int | None = None
 
 
 class Request(NamedTuple):

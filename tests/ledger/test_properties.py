@@ -127,7 +127,7 @@ def _played(
 
 def _agree(answer: Answer, expected: Answer) -> bool:
     return answer.outcome == expected.outcome and (
-        expected.named in (None, answer.named) and expected.index == answer.index
+        expected.named in (None, answer.named) and expected.place == answer.place
     )
 
 
