@@ -13,6 +13,7 @@ from tests.applications import settings_for
 from tests.browser.neighbourhood import Neighbourhood, build, local
 from tests.browser.site import Site, copied_book, open_site
 from timebank.codes import CodeKeys
+from timebank.insight import sealing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,7 +31,8 @@ def furnished(
     settings = settings_for(f"sqlite:///{path}", path.parent)
     database = Database(settings.database_url)
     neighbourhood = build(database, CodeKeys(settings.secret_key.encode()))
-    database.engine.dispose()
+    sealing.seal_waiting(database)
+    database.dispose()
     return path, neighbourhood
 
 
