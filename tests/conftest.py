@@ -6,9 +6,7 @@ otherwise for one test. The web and the browser are imported by the fixtures tha
 tests of the kernel load neither.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ledger.database import Database
 from migrations import run as migrations
+from tests.books import Book, Doors, PostgresqlShelf, SqliteShelf
 from tests.servers import APPLICATION, OWNER, Server, postgresql
 from timebank.codes import CodeKeys
 from timebank.people import passwords
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.makers import SignIn
 
+__all__ = ["ROOT_KEY", "Book"]
+
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 ROOT_KEY = bytes(range(32))
@@ -37,25 +38,6 @@ ROOT_KEY = bytes(range(32))
 hypothesis_settings.register_profile("check", deadline=None, max_examples=50, derandomize=True)
 hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("check")
-
-
-@dataclass
-class Book:
-    """One fresh database: the address of the application and that of the owner of its tables."""
-
-    url: str
-    _owner_url: str
-    is_touched_by_owner: bool = False
-
-    @property
-    def owner_url(self) -> str:
-        """The owner's address; who asks for it may change tables and guards."""
-        self.is_touched_by_owner = True
-        return self._owner_url
-
-    @property
-    def is_sqlite(self) -> bool:
-        return self.url.startswith(SQLITE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -89,12 +71,6 @@ def postgresql_template(server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def spare_databases() -> list[str]:
-    """Names of PostgreSQL databases that a test has used and that were emptied since."""
-    return []
-
-
-@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file that every SQLite test starts from as a copy."""
     path = tmp_path_factory.mktemp("template") / "book.sqlite3"
@@ -102,41 +78,54 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def doors() -> Doors:
+    """What the tests of this process open their books with."""
+    return Doors()
+
+
+@pytest.fixture(scope="session")
+def sqlite_shelf(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteShelf:
+    """The place of the SQLite file of every test."""
+    return SqliteShelf(sqlite_template, tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_shelf(
+    server: Server, postgresql_template: str, doors: Doors
+) -> Iterator[PostgresqlShelf]:
+    """The place of the PostgreSQL database of every test."""
+    shelf = PostgresqlShelf(server, postgresql_template, doors)
+    yield shelf
+    shelf.close()
+
+
 @pytest.fixture
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
+def book(request: pytest.FixtureRequest) -> Iterator[Book]:
     """A fresh, migrated, empty book."""
     if request.param == SQLITE:
-        path = tmp_path / "book.sqlite3"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield Book(f"sqlite:///{path}", f"sqlite:///{path}")
+        files: SqliteShelf = request.getfixturevalue("sqlite_shelf")
+        yield files.take()
         return
-    server: Server = request.getfixturevalue("server")
-    spare: list[str] = request.getfixturevalue("spare_databases")
-    template = request.getfixturevalue("postgresql_template")
-    name = spare.pop() if spare else server.create(template)
-    lent = Book(server.url(name, APPLICATION), server.url(name, OWNER))
-    yield lent
-    if lent.is_touched_by_owner:
-        server.drop(name)
-    else:
-        server.wipe(name)
-        spare.append(name)
+    shelf: PostgresqlShelf = request.getfixturevalue("postgresql_shelf")
+    yield shelf.take()
+    shelf.put_back()
 
 
 @pytest.fixture
-def database(book: Book) -> Iterator[Database]:
+def database(book: Book, doors: Doors) -> Iterator[Database]:
     """The book as the application sees it: on PostgreSQL, through the restricted role."""
-    opened = Database(book.url)
-    yield opened
-    opened.dispose()
+    opened = doors.at(book.url, APPLICATION)
+    yield opened.lend()
+    opened.take_back()
 
 
 @pytest.fixture
-def owner_database(book: Book) -> Iterator[Database]:
+def owner_database(book: Book, doors: Doors) -> Iterator[Database]:
     """The same book as the owner of its tables sees it."""
-    opened = Database(book.owner_url)
-    yield opened
-    opened.dispose()
+    opened = doors.at(book.owner_url, OWNER)
+    yield opened.lend()
+    opened.take_back()
 
 
 @pytest.fixture
