@@ -13,7 +13,7 @@ ModelLeg = tuple[int, int, bool]
 
 
 class Answer(NamedTuple):
-    """What a call comes to; `named` is the field, `place` that of the member that a refusal names."""
+    """What a call comes to; a refusal may name a field, and the `place` of a bad member."""
 
     outcome: str
     named: str | None = None
