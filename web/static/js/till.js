@@ -214,7 +214,7 @@
   }
 
   // Hands one reservation over, the first of the list where none is named.
-  function collect(named) {
+  function handOver(named) {
     const button = named || document.querySelector("#counter [data-collect]");
     if (!button || queue.some((waiting) => waiting.action === button.value)) return;
     const pin = byId("pin");
@@ -229,7 +229,7 @@
   function afterPin() {
     const button = waitsForPin && document.querySelector(`#counter [value="${waitsForPin}"]`);
     waitsForPin = "";
-    if (button || rows().length === 0) collect(button);
+    if (button || rows().length === 0) handOver(button);
     else finish();
   }
 
@@ -264,7 +264,7 @@
   const KEYS = {
     F2: finish,
     F4: () => push({ action: "find", scan: taken() }),
-    F9: () => collect(),
+    F9: () => handOver(),
     Escape: cancel,
     Delete: () => onRow("remove"),
     "+": () => onRow("plus"),
@@ -332,7 +332,7 @@
     const button = event.submitter;
     if (button?.name === "pick") push({ action: "scan", scan: button.value });
     else if (button?.value === "finish") finish();
-    else if (button && "collect" in button.dataset) collect(button);
+    else if (button && "collect" in button.dataset) handOver(button);
     else if (["plus", "minus", "remove"].includes(button?.value)) onRow(button.value);
     else if (button?.value && button.value !== "scan") push({ action: button.value, scan: taken() });
     else if (scanLine().value.trim()) read(scanLine().value);
