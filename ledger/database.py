@@ -144,11 +144,10 @@ class Database:
         driver.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            if driver.in_transaction:  # a full disk has rolled it back already
+            driver.execute("COMMIT")
+        finally:
+            if driver.in_transaction:  # not after a commit, nor where a full disk rolled it back
                 driver.execute("ROLLBACK")
-            raise
-        driver.execute("COMMIT")
 
     def attempt(self, work: Callable[[Session], Result]) -> Result:
         """Run `work` in a write session, again from the start when the database asks for it.

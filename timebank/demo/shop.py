@@ -61,9 +61,9 @@ def keep_one(session: Session, town: Town) -> None:
     held = reports.spendable(session, community_id, [member.points_account_id])
     points = held[member.points_account_id].available_minor
     affordable = {
-        entry.item.price_points: entry.item.number
+        price_points: entry.item.number
         for entry in shop_window(session, town.clerk)
-        if (entry.item.price_points or 0) + POINTS_KEPT <= points
+        if (price_points := entry.item.price_points) and price_points + POINTS_KEPT <= points
     }
     if affordable:
         reservations.reserve(
