@@ -42,7 +42,10 @@ _CATALOGUES = (
 )
 _STATE = "SELECT " + ", ".join(
     f"(SELECT count(*) FROM {table}), (SELECT sum(xmin::text::bigint) FROM {table})"
-    for table in _CATALOGUES
+    for table in (
+        *_CATALOGUES,
+        "(SELECT xmin FROM pg_database WHERE datname = current_database()) AS itself",
+    )
 )
 """Every change of a table, guard, function or right changes a count or a transaction's number."""
 
