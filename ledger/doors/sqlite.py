@@ -152,8 +152,7 @@ class Door:
             except Refusal as refused:
                 refused.details["index"] = index
                 raise
-        for entry in entries:
-            _write(cursor, book, entry)
+        _write(cursor, book, entries)
         return True
 
     def place_hold(self, community_id: UUID, entry: Entry) -> bool:
@@ -313,30 +312,27 @@ def _check_sums(draft: Draft, standing: dict[UUID, _Standing]) -> None:
 
 def _move(draft: Draft, standing: dict[UUID, _Standing]) -> None:
     """Move the counters in `standing` as the triggers will, in account order."""
-    moves: dict[UUID, _Move] = {}
+    moves: dict[UUID, list[int]] = {}
+    is_placed = draft.kind == TransactionKind.HOLD
     for account_id, amount_minor, is_pending in draft.legs:
-        if standing[account_id].is_bounded:
-            gain, loss = max(amount_minor, 0), max(-amount_minor, 0)
-            if not is_pending:
-                step = _Move(gain, loss, 0, 0)
-            elif draft.kind == TransactionKind.HOLD:
-                step = _Move(0, 0, gain, loss)
-            else:
-                step = _Move(0, 0, -loss, -gain)
-            before = moves.get(account_id, _Move(0, 0, 0, 0))
-            moves[account_id] = _Move(*map(sum, zip(before, step, strict=True)))
+        if not standing[account_id].is_bounded:
+            continue
+        counters = moves.setdefault(account_id, [0, 0, 0, 0])
+        is_out, size_minor = amount_minor < 0, abs(amount_minor)
+        if not is_pending:
+            counters[is_out] += size_minor  # posted_in, posted_out
+        elif is_placed:
+            counters[2 + is_out] += size_minor  # pending_in, pending_out
+        else:
+            counters[3 - is_out] -= size_minor  # what is given back has the opposite sign
     needs_open = draft.kind not in (TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)
     for account_id in sorted(moves):
-        account, move = standing[account_id], moves[account_id]
+        account, move = standing[account_id], _Move(*moves[account_id])
         if needs_open and not account.is_open:
             raise AccountClosed(account=account.code)
         _check_bounds(account, move)
-        standing[account_id] = account._replace(
-            posted_in=account.posted_in + move.posted_in,
-            posted_out=account.posted_out + move.posted_out,
-            pending_in=account.pending_in + move.pending_in,
-            pending_out=account.pending_out + move.pending_out,
-        )
+        after = (sum(pair) for pair in zip(account[4:8], move, strict=True))
+        standing[account_id] = _Standing._make((*account[:4], *after, *account[8:]))
 
 
 def _check_bounds(account: _Standing, move: _Move) -> None:
@@ -348,15 +344,7 @@ def _check_bounds(account: _Standing, move: _Move) -> None:
         if available_minor + lowest < 0:
             raise BalanceTooLow(**_numbers(account, available_minor, -lowest))
     room_minor = COUNTER_MAX - max(account.posted_in, account.posted_out)
-    is_full = (
-        max(
-            account.posted_in + move.posted_in,
-            account.posted_out + move.posted_out,
-            account.pending_in + move.pending_in,
-            account.pending_out + move.pending_out,
-        )
-        > COUNTER_MAX
-    )
+    is_full = any(sum(pair) > COUNTER_MAX for pair in zip(account[4:8], move, strict=True))
     if account.ceiling_minor is not None:
         room_minor = min(room_minor, account.ceiling_minor - posted_minor - account.pending_in)
         is_full = is_full or posted_minor + account.pending_in + highest > account.ceiling_minor
@@ -373,18 +361,24 @@ def _numbers(account: _Standing, available_minor: int, needed_minor: int) -> dic
     }
 
 
-def _write(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
-    """Write the legs, then the header: its trigger checks, moves balances, fills the outbox."""
-    draft, links, transaction = entry.draft, entry.links, entry.id.hex
-    leg_count = len(draft.legs)
-    for leg_no, (account_id, amount_minor, is_pending) in enumerate(draft.legs):
-        leg = (book, transaction, leg_no, leg_count, account_id.hex, amount_minor, is_pending)
-        cursor.execute(_LEG, leg)
-    header = (
+def _write(cursor: sqlite3.Cursor, book: str, entries: list[Entry]) -> None:
+    """Write the legs, then the headers: a header's trigger checks, moves, fills the outbox."""
+    legs = [
+        (book, entry.id.hex, leg_no, len(entry.draft.legs), leg[0].hex, leg[1], leg[2])
+        for entry in entries
+        for leg_no, leg in enumerate(entry.draft.legs)
+    ]
+    cursor.executemany(_LEG, legs)
+    cursor.executemany(_HEADER, [_header(book, entry) for entry in entries])
+
+
+def _header(book: str, entry: Entry) -> tuple[Any, ...]:
+    draft, links = entry.draft, entry.links
+    return (
         book,
-        transaction,
+        entry.id.hex,
         str(draft.kind),
-        leg_count,
+        len(draft.legs),
         draft.occurred_on.isoformat(),
         entry.recorded_at.isoformat(timespec="microseconds"),
         links.reverses_id.hex if links.reverses_id else None,
@@ -397,4 +391,3 @@ def _write(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
         draft.source,
         draft.narration,
     )
-    cursor.execute(_HEADER, header)
