@@ -43,7 +43,7 @@ def far(book: Book, line: Proxy) -> Iterator[World]:
     """A world whose database is reached through the proxy."""
     name = sa.make_url(book.url).database
     address = f"postgresql://{APPLICATION}@127.0.0.1:{line.port}/{name}?sslmode=disable"
-    opened = Database(f"{address}&gssencmode=disable")
+    opened = Database(f"{address}&gssencmode=disable&application_name=far")
     yield make_world(opened)
     opened.dispose()
 
@@ -147,7 +147,7 @@ def test_a_pool_of_dead_connections_costs_no_post(far: World, server: Server, wa
     ) as owner:
         killed = owner.execute(
             "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = %s"
-            " AND datname = current_database() AND client_addr IS NOT NULL",  # through the proxy
+            " AND application_name = 'far'",
             [APPLICATION],
         ).fetchone()
     wanted = move(far.issuance, far.alice, 5)

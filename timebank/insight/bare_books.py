@@ -17,6 +17,7 @@ from ledger.ids import new_id
 from ledger.schema import Account
 from timebank import units
 from timebank.insight.models import BOOK_NAME_LENGTH_MAX, Book, BookCommodity
+from timebank.people.models import Community
 
 
 class BookNotFound(NotFound):
@@ -52,7 +53,8 @@ def found_book(session: Session, *, name: str, community_id: UUID | None = None)
 
     Args:
         session: a write session.
-        name: 1 to 60 printable characters, unique in the system.
+        name: 1 to 60 printable characters, unique in the system; no community's code, since an
+            anchor names a book by it.
         community_id: the id of a book that was exported; None makes a fresh one.
 
     Raises:
@@ -61,7 +63,11 @@ def found_book(session: Session, *, name: str, community_id: UUID | None = None)
     """
     if not (1 <= len(name) <= BOOK_NAME_LENGTH_MAX and name.isprintable() and name.strip() == name):
         raise BookNameInvalid(length_max=BOOK_NAME_LENGTH_MAX)
-    if session.scalar(sa.select(Book.name).where(Book.name == name)) is not None:
+    taken = sa.union_all(
+        sa.select(Book.name).where(Book.name == name),
+        sa.select(Community.code).where(Community.code == name),
+    )
+    if session.scalar(taken) is not None:
         raise BookNameTaken(name=name)
     book = Book(community_id=community_id or new_id(), name=name, founded_at=clock.now())
     session.add(book)

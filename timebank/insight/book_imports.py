@@ -94,7 +94,7 @@ def import_book(
             raise
         except Refusal as refused:
             raise BookFileInvalid(line=line.number, reason=str(refused)) from refused
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"it is no line of an exported book ({error})."
             raise BookFileInvalid(line=line.number, reason=reason) from error
     return reader.finished(line_number)

@@ -144,7 +144,8 @@ def _compared(receipt: Receipt, heads: list[bytes]) -> str:
         if head not in numbers:
             span = ", ".join(f"{run[0].block_no} to {run[-1].block_no}" for run in runs)
             raise WrongReceipt(
-                f"the head {head.hex()} is that of no block in the document, which holds {span}"
+                f"the head {head.hex()} is that of no block in the document, which holds {span}."
+                " If it was published later than this proof was taken, download the proof again"
             )
     agreed = sorted({numbers[head] for head in heads})
     open_heads = [

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ledger.columns import Text
 from ledger.ids import new_id
 from timebank import audit, chart
 from timebank.actors import Actor
@@ -49,7 +50,14 @@ def add_community(
         name_en=checked_name(name_en),
         **{"issuer_name": name, "issuer_contact": "", "responsible_name": "", **parameters},
     )
-    if session.scalar(sa.select(Community.community_id).where(Community.code == code)) is not None:
+    # A bare book's name is taken too: an anchor names either kind of book by this one word. (Only
+    # its table is named here, since the area of imports stands on this one.)
+    bare_book = sa.table("book", sa.column("name", Text))
+    taken = sa.union_all(
+        sa.select(Community.code).where(Community.code == code),
+        sa.select(bare_book.c.name).where(bare_book.c.name == code),
+    )
+    if session.scalar(taken) is not None:
         raise CommunityCodeTaken(community_code=code)
     session.add(community)
     try:

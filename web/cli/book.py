@@ -47,6 +47,8 @@ def one_line_errors() -> Iterator[None]:
             f"this version does not know the tables of the book ({_first_line(error)}): "
             "use the newer version that made them."
         ) from error
+    except UnicodeEncodeError as error:
+        raise click.ClickException(f"{error.object!a} is not text.") from error
     except DBAPIError as error:
         raise click.ClickException(f"the database answers: {_first_line(error.orig)}") from error
     except OSError as error:

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from timebank.actors import Actor
 from timebank.insight import self_checks, verification
@@ -75,7 +76,7 @@ def _show(found: verification.Verification) -> None:
     table = Table("community", "transactions", "checked", "items", "seconds", "findings")
     for book in found.books:
         table.add_row(
-            book.community_code,
+            Text(book.community_code),  # a name is no markup
             str(book.transaction_count),
             "everything" if book.is_full else f"new since block {book.since_block_no}",
             str(book.item_count),
@@ -89,10 +90,10 @@ def _show(found: verification.Verification) -> None:
     ):
         for finding in findings:
             line = f"{code}: {finding.code}: {finding.subject}: {finding.message}"
-            console.print(line, markup=False, highlight=False)
-    click.echo(
-        "Everything is whole." if not found.finding_count else f"{found.finding_count} findings."
-    )
+            console.print(line, markup=False, emoji=False, highlight=False)
+    count = found.finding_count
+    plural = "finding" if count == 1 else "findings"
+    click.echo(f"{count} {plural}." if count else "Everything is whole.")
 
 
 def _actor(community_id: UUID) -> Actor:
