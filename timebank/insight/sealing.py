@@ -5,6 +5,7 @@ book can rewrite it: from then on the whole history before it is fixed.
 """
 
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -27,6 +29,8 @@ from timebank.people.models import Community
 ZONE_OF_NOBODY: Final = "UTC"
 """Of a book that no community stands behind."""
 
+FAILURES: Final = (*UNREADABLE, sqlite3.Error, psycopg.Error)
+"""What one damaged book meets; the database refuses to go on behind a block written by hand."""
 Failed = Callable[[UUID, BaseException], None]
 """Told the book, and what kept it from being sealed or swept."""
 
@@ -86,7 +90,7 @@ def _seal_block(database: Database, community_id: UUID, failed: Failed) -> int |
         return None
     except Unavailable:
         raise  # this says nothing about the book
-    except UNREADABLE as failure:
+    except FAILURES as failure:
         failed(community_id, failure)
         return 0
 
@@ -125,7 +129,7 @@ def _sweep(database: Database, community_id: UUID, zone: str, failed: Failed) ->
                 return swept_count
     except Unavailable:
         raise
-    except UNREADABLE as failure:
+    except FAILURES as failure:
         failed(community_id, failure)
         return swept_count
 
