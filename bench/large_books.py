@@ -6,6 +6,7 @@ of an account with a thousand lines. W6: everything recomputed, hashes and chain
 `hledger bal` over the export of the same book (the whole process).
 """
 
+import os
 import random
 import subprocess
 import time
@@ -24,7 +25,7 @@ from bench.measure import Candidate, Figure, compare, publish, take_turns
 from ledger import bulk, feed, history, journal, reports, seal
 from ledger.database import Database
 from ledger.journal import Draft, Leg
-from ledger.verification import verify
+from ledger.verification import Plan, check_book
 from migrations import run as migrations
 from tests.servers import APPLICATION, Server, postgresql
 from timebank.actors import Actor
@@ -189,8 +190,9 @@ def _w6(book: LargeBook, path: Path, rounds: int) -> None:
 
 def verified(book: LargeBook) -> None:
     """Check the book from the beginning."""
+    plan = Plan(worker_count=os.cpu_count() or 1)  # as `timebank verify --full` does
     with book.database.reading() as session:
-        assert verify(session, BOOK) == [], "the book is not whole"
+        assert check_book(session, BOOK, plan).findings == (), "the book is not whole"
 
 
 def per_second(work: Callable[[], None]) -> Candidate:

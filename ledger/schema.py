@@ -122,6 +122,8 @@ class Transaction(Base):
 
     __tablename__ = "ledger_transaction"
     __table_args__ = (
+        # With the day in the index, a balance as of a day reads no header.
+        sa.PrimaryKeyConstraint("community_id", "id", postgresql_include=["occurred_on"]),
         sa.UniqueConstraint("community_id", "idempotency_key"),
         _unique_where_set("reverses_id"),
         _unique_where_set("resolves_id"),
@@ -197,7 +199,11 @@ class Posting(Base):
             f" BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}",
             name="amount",
         ),
-        sa.Index("ix_ledger_posting_account", "community_id", "account_id", "transaction_id"),
+        sa.Index(
+            "ix_ledger_posting_account",
+            *("community_id", "account_id", "transaction_id"),
+            postgresql_include=["amount_minor", "is_pending"],
+        ),
         {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
 

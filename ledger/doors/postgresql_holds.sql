@@ -33,24 +33,6 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION ledger_check_sums(p_community_id uuid, p_account_ids uuid[], p_amounts bigint[]) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_fault record;
-BEGIN
-    SELECT a.commodity, sum(leg.amount) AS sum_minor, (array_agg(leg.account_id) FILTER (WHERE a.id IS NULL))[1] AS unknown_id
-      INTO v_fault
-      FROM unnest(p_account_ids, p_amounts) AS leg (account_id, amount)
-      LEFT JOIN ledger_account a ON a.community_id = p_community_id AND a.id = leg.account_id
-     GROUP BY a.commodity HAVING a.commodity IS NULL OR sum(leg.amount) <> 0
-     ORDER BY a.commodity NULLS FIRST LIMIT 1;
-    IF FOUND AND v_fault.commodity IS NULL THEN
-        PERFORM ledger_refuse('unknown_account', jsonb_build_object('account_id', v_fault.unknown_id));
-    ELSIF FOUND THEN
-        PERFORM ledger_refuse('unbalanced', jsonb_build_object('commodity', v_fault.commodity, 'sum_minor', v_fault.sum_minor));
-    END IF;
-END $$;
-
 -- Places a hold. Returns NULL when it is done, {"code": "key_known"} when its key is, else {"code", "details"}.
 CREATE FUNCTION ledger_place_hold(
     p_community_id uuid, p_id uuid, p_occurred_on date, p_recorded_at timestamptz, p_expires_at timestamptz,
@@ -60,32 +42,29 @@ CREATE FUNCTION ledger_place_hold(
 SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
 DECLARE
     v_leg_count int := cardinality(p_account_ids);
+    v_is_well boolean;
 BEGIN
     IF (v_leg_count <= 500 AND p_expires_at > p_recorded_at AND isfinite(p_expires_at)) IS NOT TRUE THEN
         RAISE EXCEPTION 'ledger: a hold has at most 500 legs and ends after it begins';
     END IF;
-    PERFORM ledger_check_list(v_leg_count, array_dims(p_account_ids), array_dims(p_amounts));
-    PERFORM ledger_check_texts('hold', p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
-    PERFORM ledger_check_days(p_occurred_on, p_recorded_at);
-    PERFORM ledger_check_period(p_community_id, p_occurred_on);
+    v_is_well := ledger_check_list(v_leg_count, array_dims(p_account_ids), array_dims(p_amounts))
+        AND ledger_check_texts('hold', p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration)
+        AND ledger_check_days(p_occurred_on, p_recorded_at)
+        AND ledger_check_period(p_community_id, p_occurred_on);
     PERFORM ledger_check_sums(p_community_id, p_account_ids, p_amounts);
     PERFORM ledger_move_held(p_community_id, p_account_ids, array_fill(0::bigint, ARRAY[v_leg_count]), p_amounts, 1, true);
     INSERT INTO ledger_transaction (
         community_id, id, kind, leg_count, occurred_on, recorded_at, expires_at, idempotency_key,
         request_hash, content_hash, actor, source, narration)
     VALUES (p_community_id, p_id, 'hold', v_leg_count, p_occurred_on, p_recorded_at, p_expires_at, p_key,
-            p_request_hash, p_content_hash, p_actor, p_source, p_narration)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        PERFORM ledger_refuse('already_written', '{}');
-    END IF;
+            p_request_hash, p_content_hash, p_actor, p_source, p_narration);
     INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
     SELECT p_community_id, p_id, leg_no - 1, v_leg_count, account_id, amount, true
       FROM unnest(p_account_ids, p_amounts) WITH ORDINALITY AS leg (account_id, amount, leg_no);
     INSERT INTO ledger_hold (community_id, transaction_id, expires_at) VALUES (p_community_id, p_id, p_expires_at);
     INSERT INTO ledger_outbox (community_id, item_id) VALUES (p_community_id, p_id);
     RETURN NULL;
-EXCEPTION WHEN SQLSTATE 'LG409' THEN
+EXCEPTION WHEN SQLSTATE 'LG409' OR unique_violation THEN
     RETURN ledger_answer(p_community_id, ARRAY[p_key], NULL, SQLERRM);
 END $$;
 
@@ -97,6 +76,7 @@ CREATE FUNCTION ledger_resolve_hold(
 ) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp SET ledger.door = 'open' SET enable_seqscan = off AS $$
 DECLARE
+    v_is_well boolean;
     v_expires_at timestamptz;
     v_expiry jsonb;
     v_account_ids uuid[];
@@ -106,9 +86,9 @@ BEGIN
     IF (p_kind IN ('hold_post', 'hold_void', 'hold_expire') AND (p_kind = 'hold_post') = (0 <> ANY (p_posted))) IS NOT TRUE THEN
         RAISE EXCEPTION 'ledger: a hold is posted with amounts, or voided or expired without';
     END IF;
-    PERFORM ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration);
-    PERFORM ledger_check_days(p_occurred_on, p_recorded_at);
-    PERFORM ledger_check_period(p_community_id, p_occurred_on);
+    v_is_well := ledger_check_texts(p_kind, p_key, p_request_hash, p_content_hash, p_actor, p_source, p_narration)
+        AND ledger_check_days(p_occurred_on, p_recorded_at)
+        AND ledger_check_period(p_community_id, p_occurred_on);
     DELETE FROM ledger_hold WHERE community_id = p_community_id AND transaction_id = p_resolves_id
     RETURNING expires_at INTO v_expires_at;
     IF NOT FOUND THEN
@@ -127,7 +107,7 @@ BEGIN
     END IF;
     SELECT array_agg(account_id ORDER BY leg_no), array_agg(amount_minor ORDER BY leg_no) INTO v_account_ids, v_held
       FROM ledger_posting WHERE community_id = p_community_id AND transaction_id = p_resolves_id;
-    PERFORM ledger_check_list(cardinality(v_held), array_dims(p_posted));
+    v_is_well := ledger_check_list(cardinality(v_held), array_dims(p_posted));
     FOR v_leg IN 1 .. cardinality(v_held) LOOP
         IF (p_posted[v_leg] BETWEEN least(v_held[v_leg], 0) AND greatest(v_held[v_leg], 0)) IS NOT TRUE THEN
             PERFORM ledger_refuse('more_than_held', jsonb_build_object(
@@ -141,11 +121,7 @@ BEGIN
         community_id, id, kind, leg_count, occurred_on, recorded_at, resolves_id, idempotency_key,
         request_hash, content_hash, actor, source, narration)
     VALUES (p_community_id, p_id, p_kind, v_leg_count, p_occurred_on, p_recorded_at, p_resolves_id, p_key,
-            p_request_hash, p_content_hash, p_actor, p_source, p_narration)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        PERFORM ledger_refuse('already_written', '{}');
-    END IF;
+            p_request_hash, p_content_hash, p_actor, p_source, p_narration);
     INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count, account_id, amount_minor, is_pending)
     SELECT p_community_id, p_id, row_number() OVER (ORDER BY is_pending DESC, leg_no) - 1, v_leg_count, account_id, amount, is_pending
       FROM (SELECT account_id, -held, leg_no, true
@@ -156,6 +132,6 @@ BEGIN
            ) AS leg (account_id, amount, leg_no, is_pending);
     INSERT INTO ledger_outbox (community_id, item_id) VALUES (p_community_id, p_id);
     RETURN NULL;
-EXCEPTION WHEN SQLSTATE 'LG409' THEN
+EXCEPTION WHEN SQLSTATE 'LG409' OR unique_violation THEN
     RETURN ledger_answer(p_community_id, ARRAY[p_key], NULL, SQLERRM);
 END $$;

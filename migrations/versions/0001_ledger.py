@@ -94,7 +94,12 @@ def _transactions() -> None:
             )
             for link in ("resolves", "reverses")
         ),
-        sa.PrimaryKeyConstraint("community_id", "id", name=op.f("pk_ledger_transaction")),
+        sa.PrimaryKeyConstraint(
+            "community_id",
+            "id",
+            name=op.f("pk_ledger_transaction"),
+            postgresql_include=["occurred_on"],
+        ),
         sa.UniqueConstraint(
             "community_id",
             "idempotency_key",
@@ -183,6 +188,7 @@ def _postings() -> None:
         "ledger_posting",
         ["community_id", "account_id", "transaction_id"],
         unique=False,
+        postgresql_include=["amount_minor", "is_pending"],
     )
 
 
