@@ -1,46 +1,26 @@
-"""Calls of the SQLite door: every check is made before the first row is written.
+"""Calls of the SQLite door: rows are written, and the triggers of `sqlite_*.sql` check them.
 
-A write session holds the only write lock from its BEGIN IMMEDIATE, so what was read stays true
-until the rows are written; the triggers of `sqlite_*.sql` make the same checks again for everybody
-who does not come this way. Statements go straight to the driver: they are the hot path, and
-SQLAlchemy's own work on them would cost more than SQLite's.
+What the triggers refuse is taken back to a savepoint and explained (`sqlite_refusals`). A write
+session holds the only write lock from its BEGIN IMMEDIATE, so what was read stays true until the
+rows are written. Statements go straight to the driver: they are the hot path, and SQLAlchemy's own
+work on them would cost more than SQLite's.
 """
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+from ledger.doors import sqlite_refusals
 from ledger.errors import (
-    AccountClosed,
-    AlreadyReversed,
-    BalanceTooHigh,
-    BalanceTooLow,
-    HoldExpired,
-    HoldNotExpired,
-    HoldResolved,
     MoreThanHeld,
-    PeriodClosed,
     PeriodUnchanged,
     Refusal,
     SealOvertaken,
-    Unbalanced,
     UnknownAccount,
-    UnknownTransaction,
 )
-from ledger.records import AccountFacts, ActFacts, Block, Draft, Entry
-from ledger.schema import COUNTER_MAX, ActKind, TransactionKind
+from ledger.records import AccountFacts, ActFacts, Block, Entry
+from ledger.schema import ActKind
 
-_ACCOUNTS_PER_READ = 500
-_KEY = "SELECT 1 FROM ledger_transaction WHERE community_id = ? AND idempotency_key = ?"
-_REVERSAL = "SELECT 1 FROM ledger_transaction WHERE community_id = ? AND reverses_id = ?"
-_ACCOUNTS = (
-    "SELECT a.id, a.code, a.commodity, a.is_bounded,"
-    " b.posted_in, b.posted_out, b.pending_in, b.pending_out,"
-    " b.floor_minor, b.ceiling_minor, b.is_open FROM ledger_account a"
-    " LEFT JOIN ledger_balance b ON b.community_id = a.community_id AND b.account_id = a.id"
-    " WHERE a.community_id = ? AND a.id IN ("
-)
 _LEG = (
     "INSERT INTO ledger_posting (community_id, transaction_id, leg_no, leg_count,"
     " account_id, amount_minor, is_pending) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -60,20 +40,11 @@ _BALANCE = (
     " pending_in, pending_out,"
     " floor_minor, ceiling_minor, is_open) VALUES (?, ?, 0, 0, 0, 0, ?, ?, 1)"
 )
-_CLOSED_THROUGH = (
-    "SELECT closed_through_on FROM ledger_act WHERE community_id = ?"
-    " AND kind IN ('period_closed', 'period_reopened') ORDER BY act_no DESC LIMIT 1"
-)
 _IS_OPEN = "SELECT is_open FROM ledger_balance WHERE community_id = ? AND account_id = ?"
 _ACT = (
     "INSERT INTO ledger_act (community_id, id, act_no, kind, account_id, closed_through_on, reason,"
     " actor, recorded_at, content_hash) VALUES (?, ?, (SELECT coalesce(max(act_no), 0) + 1"
     " FROM ledger_act WHERE community_id = ?), ?, ?, ?, ?, ?, ?, ?)"
-)
-_HOLD = (
-    "SELECT h.expires_at, t.id FROM ledger_transaction t LEFT JOIN ledger_hold h"
-    " ON h.community_id = t.community_id AND h.transaction_id = t.id"
-    " WHERE t.community_id = ? AND t.id = ? AND t.kind = 'hold'"
 )
 _LAST_BLOCK = "SELECT coalesce(max(block_no), 0) FROM ledger_seal_block WHERE community_id = ?"
 _BLOCK = "INSERT INTO ledger_seal_block VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -81,31 +52,6 @@ _ITEM = (
     "INSERT INTO ledger_seal_item (community_id, sequence, item_id, kind, content_hash, block_no)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-
-
-class _Standing(NamedTuple):
-    """An account and its counters as they stand; the last seven are None when it is unbounded."""
-
-    id: str
-    code: str
-    commodity: str
-    is_bounded: int
-    posted_in: int
-    posted_out: int
-    pending_in: int
-    pending_out: int
-    floor_minor: int | None
-    ceiling_minor: int | None
-    is_open: int
-
-
-class _Move(NamedTuple):
-    """What one transaction adds to the counters of an account."""
-
-    posted_in: int
-    posted_out: int
-    pending_in: int
-    pending_out: int
 
 
 class Door:
@@ -134,25 +80,18 @@ class Door:
             Refusal: any of the kernel's.
         """
         cursor, book = self._driver.cursor(), community_id.hex
-        closed_through_on = _closed_through(cursor, book)
-        for entry in entries:
-            if cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
+        cursor.execute("SAVEPOINT door")
+        try:
+            _write(cursor, book, entries)
+        except sqlite3.IntegrityError:
+            cursor.execute("ROLLBACK TO door")
+            if any(sqlite_refusals.is_key_known(cursor, book, entry) for entry in entries):
                 return False
-            reverses_id = entry.links.reverses_id
-            if reverses_id and cursor.execute(_REVERSAL, (book, reverses_id.hex)).fetchone():
-                raise AlreadyReversed(transaction_id=str(reverses_id))
-        standing = _standing(
-            cursor, book, {leg.account_id for entry in entries for leg in entry.draft.legs}
-        )
-        for index, entry in enumerate(entries):
-            try:
-                _check_day(entry.draft, closed_through_on)
-                _check_sums(entry.draft, standing)
-                _move(entry.draft, standing)
-            except Refusal as refused:
-                refused.details["index"] = index
-                raise
-        _write(cursor, book, entries)
+            sqlite_refusals.explain(cursor, book, entries)
+            raise  # the database knows better than every rule that could be named
+        finally:
+            if self._driver.in_transaction:  # a full disk takes back all of it
+                cursor.execute("RELEASE door")
         return True
 
     def place_hold(self, community_id: UUID, entry: Entry) -> bool:
@@ -175,9 +114,10 @@ class Door:
             Refusal: any of the kernel's.
         """
         cursor, book = self._driver.cursor(), community_id.hex
-        if not cursor.execute(_KEY, (book, entry.draft.idempotency_key)).fetchone():
-            _check_day(entry.draft, _closed_through(cursor, book))
-            _check_hold(cursor, book, entry)
+        if not sqlite_refusals.is_key_known(cursor, book, entry):
+            closed_through_on = sqlite_refusals.closed_through(cursor, book)
+            sqlite_refusals.check_day(entry.draft, closed_through_on)
+            sqlite_refusals.check_hold(cursor, book, entry)
             for leg, amount_minor in zip(entry.draft.legs, posted_minor, strict=False):
                 held_minor = -leg.amount_minor
                 if not min(held_minor, 0) <= amount_minor <= max(held_minor, 0):
@@ -220,7 +160,7 @@ class Door:
             if row[0] == (facts.kind == ActKind.ACCOUNT_REOPENED):
                 return False
         else:
-            before = _closed_through(cursor, book)
+            before = sqlite_refusals.closed_through(cursor, book)
             after = facts.closed_through_on.isoformat() if facts.closed_through_on else ""
             is_later = after > before if facts.kind == ActKind.PERIOD_CLOSED else after < before
             if not is_later:
@@ -256,109 +196,6 @@ class Door:
             for sequence, (item_id, kind, content_hash) in enumerate(items, block.first_sequence)
         ]
         cursor.executemany(_ITEM, rows)
-
-
-def _standing(
-    cursor: sqlite3.Cursor, book: str, account_ids: Iterable[UUID]
-) -> dict[UUID, _Standing]:
-    wanted = sorted(account_ids)
-    found: dict[UUID, _Standing] = {}
-    for start in range(0, len(wanted), _ACCOUNTS_PER_READ):
-        part = [account_id.hex for account_id in wanted[start : start + _ACCOUNTS_PER_READ]]
-        marks = ",".join("?" * len(part))
-        for row in cursor.execute(f"{_ACCOUNTS}{marks})", (book, *part)):
-            found[UUID(row[0])] = _Standing(*row)
-    return found
-
-
-def _closed_through(cursor: sqlite3.Cursor, book: str) -> str:
-    """Return the last closed day as ISO text; nothing is closed through "", before any day."""
-    row = cursor.execute(_CLOSED_THROUGH, (book,)).fetchone()
-    return (row and row[0]) or ""
-
-
-def _check_day(draft: Draft, closed_through_on: str) -> None:
-    occurred_on = draft.occurred_on.isoformat()
-    if occurred_on <= closed_through_on:
-        raise PeriodClosed(closed_through_on=closed_through_on, occurred_on=occurred_on)
-
-
-def _check_hold(cursor: sqlite3.Cursor, book: str, entry: Entry) -> None:
-    hold_id = entry.links.resolves_id
-    assert hold_id is not None, "what resolves a hold names it"
-    row = cursor.execute(_HOLD, (book, hold_id.hex)).fetchone()
-    if row is None:
-        raise UnknownTransaction(transaction_id=str(hold_id))
-    if row[0] is None:
-        raise HoldResolved(transaction_id=str(hold_id))
-    is_expired = entry.recorded_at.isoformat(timespec="microseconds") >= row[0]
-    if entry.draft.kind == TransactionKind.HOLD_POST and is_expired:
-        raise HoldExpired(transaction_id=str(hold_id), expires_at=row[0])
-    if entry.draft.kind == TransactionKind.HOLD_EXPIRE and not is_expired:
-        raise HoldNotExpired(transaction_id=str(hold_id), expires_at=row[0])
-
-
-def _check_sums(draft: Draft, standing: dict[UUID, _Standing]) -> None:
-    sums: dict[tuple[str, bool], int] = {}
-    for account_id, amount_minor, is_pending in draft.legs:
-        if account_id not in standing:
-            raise UnknownAccount(account_id=str(account_id))
-        layer = (standing[account_id].commodity, is_pending)
-        sums[layer] = sums.get(layer, 0) + amount_minor
-    for (commodity, _), sum_minor in sums.items():
-        if sum_minor:
-            raise Unbalanced(commodity=commodity, sum_minor=sum_minor)
-
-
-def _move(draft: Draft, standing: dict[UUID, _Standing]) -> None:
-    """Move the counters in `standing` as the triggers will, in account order."""
-    moves: dict[UUID, list[int]] = {}
-    is_placed = draft.kind == TransactionKind.HOLD
-    for account_id, amount_minor, is_pending in draft.legs:
-        if not standing[account_id].is_bounded:
-            continue
-        counters = moves.setdefault(account_id, [0, 0, 0, 0])
-        is_out, size_minor = amount_minor < 0, abs(amount_minor)
-        if not is_pending:
-            counters[is_out] += size_minor  # posted_in, posted_out
-        elif is_placed:
-            counters[2 + is_out] += size_minor  # pending_in, pending_out
-        else:
-            counters[3 - is_out] -= size_minor  # what is given back has the opposite sign
-    needs_open = draft.kind not in (TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)
-    for account_id in sorted(moves):
-        account, move = standing[account_id], _Move(*moves[account_id])
-        if needs_open and not account.is_open:
-            raise AccountClosed(account=account.code)
-        _check_bounds(account, move)
-        after = (sum(pair) for pair in zip(account[4:8], move, strict=True))
-        standing[account_id] = _Standing._make((*account[:4], *after, *account[8:]))
-
-
-def _check_bounds(account: _Standing, move: _Move) -> None:
-    net = move.posted_in - move.posted_out
-    lowest, highest = net - move.pending_out, net + move.pending_in
-    posted_minor = account.posted_in - account.posted_out
-    if account.floor_minor is not None:
-        available_minor = posted_minor - account.pending_out - account.floor_minor
-        if available_minor + lowest < 0:
-            raise BalanceTooLow(**_numbers(account, available_minor, -lowest))
-    room_minor = COUNTER_MAX - max(account.posted_in, account.posted_out)
-    is_full = any(sum(pair) > COUNTER_MAX for pair in zip(account[4:8], move, strict=True))
-    if account.ceiling_minor is not None:
-        room_minor = min(room_minor, account.ceiling_minor - posted_minor - account.pending_in)
-        is_full = is_full or posted_minor + account.pending_in + highest > account.ceiling_minor
-    if is_full:
-        raise BalanceTooHigh(**_numbers(account, room_minor, highest))
-
-
-def _numbers(account: _Standing, available_minor: int, needed_minor: int) -> dict[str, Any]:
-    return {
-        "account": account.code,
-        "account_id": str(UUID(account.id)),
-        "available_minor": available_minor,
-        "needed_minor": needed_minor,
-    }
 
 
 def _write(cursor: sqlite3.Cursor, book: str, entries: list[Entry]) -> None:

@@ -32,25 +32,20 @@ END;
 -- nothing can move a balance any more (ledger_balance_by_header).
 CREATE TRIGGER ledger_transaction_post AFTER INSERT ON ledger_transaction
 BEGIN
-  SELECT RAISE(ABORT, 'ledger: legs are missing, in the wrong layer, or in an account of no or another book')
+  SELECT RAISE(ABORT, 'ledger: legs are missing, in the wrong layer, or in an account that is closed or not of this book')
    WHERE NEW.leg_count <> (
          SELECT count(*)
            FROM ledger_posting p JOIN ledger_account a ON a.community_id = p.community_id AND a.id = p.account_id
+           LEFT JOIN ledger_balance b ON b.community_id = p.community_id AND b.account_id = p.account_id
           WHERE p.community_id = NEW.community_id AND p.transaction_id = NEW.id AND p.leg_count = NEW.leg_count
-            AND (p.is_pending = (NEW.kind = 'hold') OR NEW.resolves_id IS NOT NULL));
+            AND (p.is_pending = (NEW.kind = 'hold') OR NEW.resolves_id IS NOT NULL)
+            AND (a.is_bounded = 0 OR b.is_open = 1 OR b.is_open = 0 AND NEW.kind IN ('hold_void', 'hold_expire')));
   SELECT RAISE(ABORT, 'ledger: the legs of one commodity do not sum to zero')
    WHERE EXISTS (
          SELECT 1
            FROM ledger_posting p JOIN ledger_account a ON a.community_id = p.community_id AND a.id = p.account_id
           WHERE p.community_id = NEW.community_id AND p.transaction_id = NEW.id
           GROUP BY a.commodity, p.is_pending HAVING sum(p.amount_minor) <> 0);
-  SELECT RAISE(ABORT, 'ledger: a bounded account is closed or has no balance row')
-   WHERE EXISTS (
-         SELECT 1
-           FROM ledger_posting p JOIN ledger_account a ON a.community_id = p.community_id AND a.id = p.account_id
-           LEFT JOIN ledger_balance b ON b.community_id = p.community_id AND b.account_id = p.account_id
-          WHERE p.community_id = NEW.community_id AND p.transaction_id = NEW.id AND a.is_bounded = 1
-            AND (b.is_open IS NULL OR b.is_open = 0 AND NEW.kind NOT IN ('hold_void', 'hold_expire')));
 
   INSERT INTO ledger_hold (community_id, transaction_id, expires_at)
   SELECT NEW.community_id, NEW.id, NEW.expires_at WHERE NEW.kind = 'hold';
