@@ -28,7 +28,7 @@ from ledger.holds import with_room
 from ledger.records import AccountFacts, Draft, Entry
 from ledger.schema import Transaction
 
-CHUNK_COUNT_MAX = 2_000
+CHUNK_COUNT_MAX = 5_000
 _KEYS_PER_READ = 500
 
 
@@ -61,7 +61,7 @@ class Bulk:
         """Post the next drafts; those that are known have no second effect.
 
         Args:
-            drafts: at most 2,000.
+            drafts: at most 5,000.
 
         Raises:
             KeyReused: a key stands for another request (`key_reused`, with the `field`).

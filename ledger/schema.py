@@ -221,11 +221,14 @@ class BalanceRow(Base):
 
     __tablename__ = "ledger_balance"
     __table_args__ = (
+        # SQLite only, as for postings: PostgreSQL would look it up again at every further move of a
+        # balance within one database transaction, which is every move of a bulk.
         sa.ForeignKeyConstraint(
             ["community_id", "account_id"],
             ["ledger_account.community_id", "ledger_account.id"],
             name="fk_ledger_balance_account",
-        ),
+            info=SQLITE_ONLY,
+        ).ddl_if(dialect="sqlite"),
         sqlite_check(
             "posted_in >= 0 AND posted_out >= 0 AND pending_in >= 0 AND pending_out >= 0",
             name="counters",

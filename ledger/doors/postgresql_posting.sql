@@ -251,7 +251,7 @@ DECLARE
     v_leg_counts int[];
     v_is_well boolean;
     v_fault record;
-    v_delta record;
+    v_moved_count bigint;
 BEGIN
     v_is_well := ledger_check_list(
         cardinality(p_ids), array_dims(p_ids), array_dims(p_kinds), array_dims(p_occurred_ons), array_dims(p_recorded_ats),
@@ -293,28 +293,28 @@ BEGIN
         PERFORM ledger_refuse('unbalanced', jsonb_build_object(
             'commodity', v_fault.commodity, 'sum_minor', v_fault.sum_minor));
     END IF;
-    FOR v_delta IN
-        SELECT step.account_id, sum(step.paid_in) AS paid_in, sum(step.paid_out) AS paid_out,
-               min(step.running) AS lowest, max(step.running) AS highest
-          FROM (SELECT account_id, header_no, sum(greatest(amount, 0)) AS paid_in, sum(greatest(-amount, 0)) AS paid_out,
-                       sum(sum(amount)) OVER (PARTITION BY account_id ORDER BY header_no) AS running
-                  FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
-                 GROUP BY account_id, header_no) AS step
-         GROUP BY step.account_id ORDER BY step.account_id
-    LOOP
-        CONTINUE WHEN NOT (
-            SELECT is_bounded FROM ledger_account WHERE community_id = p_community_id AND id = v_delta.account_id);
-        UPDATE ledger_balance
-           SET posted_in = posted_in + v_delta.paid_in, posted_out = posted_out + v_delta.paid_out
-         WHERE community_id = p_community_id AND account_id = v_delta.account_id AND is_open
-           AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + v_delta.lowest >= floor_minor)
-           AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + v_delta.highest <= ceiling_minor)
-           AND posted_in + v_delta.paid_in <= 4000000000000000000
-           AND posted_out + v_delta.paid_out <= 4000000000000000000;
-        IF NOT FOUND THEN
-            PERFORM ledger_refuse_balance(p_community_id, v_delta.account_id, v_delta.lowest, v_delta.highest);
-        END IF;
-    END LOOP;
+    -- Locked in account order, then moved by one statement, whose snapshot is younger than the locks.
+    PERFORM FROM ledger_balance
+      WHERE community_id = p_community_id AND account_id IN (SELECT unnest(p_account_ids)) ORDER BY account_id FOR UPDATE;
+    UPDATE ledger_balance AS balance
+       SET posted_in = posted_in + delta.paid_in, posted_out = posted_out + delta.paid_out
+      FROM (SELECT step.account_id, sum(step.paid_in) AS paid_in, sum(step.paid_out) AS paid_out,
+                   min(step.running) AS lowest, max(step.running) AS highest
+              FROM (SELECT account_id, header_no, sum(greatest(amount, 0)) AS paid_in, sum(greatest(-amount, 0)) AS paid_out,
+                           sum(sum(amount)) OVER (PARTITION BY account_id ORDER BY header_no) AS running
+                      FROM unnest(p_headers, p_account_ids, p_amounts) AS leg (header_no, account_id, amount)
+                     GROUP BY account_id, header_no) AS step
+             GROUP BY step.account_id) AS delta
+     WHERE balance.community_id = p_community_id AND balance.account_id = delta.account_id AND is_open
+       AND (floor_minor IS NULL OR posted_in - posted_out - pending_out + delta.lowest >= floor_minor)
+       AND (ceiling_minor IS NULL OR posted_in - posted_out + pending_in + delta.highest <= ceiling_minor)
+       AND posted_in + delta.paid_in <= 4000000000000000000
+       AND posted_out + delta.paid_out <= 4000000000000000000;
+    GET DIAGNOSTICS v_moved_count = ROW_COUNT;
+    IF v_moved_count <> (SELECT count(*) FROM ledger_account
+                          WHERE community_id = p_community_id AND id IN (SELECT unnest(p_account_ids)) AND is_bounded) THEN
+        PERFORM ledger_refuse('refused', '{}');  -- which one and why: the caller posts them one by one
+    END IF;
     INSERT INTO ledger_transaction (
         community_id, id, kind, leg_count, occurred_on, recorded_at, idempotency_key,
         request_hash, content_hash, actor, source, narration)

@@ -224,7 +224,7 @@ def _balances() -> None:
             ["community_id", "account_id"],
             ["ledger_account.community_id", "ledger_account.id"],
             name="fk_ledger_balance_account",
-        ),
+        ).ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("community_id", "account_id", name=op.f("pk_ledger_balance")),
         postgresql_with={"fillfactor": 50},
         sqlite_strict=True,
