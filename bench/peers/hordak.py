@@ -43,7 +43,9 @@ class Hordak:
         """Run one piece of work in its environment and return what it printed."""
         done = subprocess.run(
             [
-                *(str(FOLDER / "bin" / "python"), str(PROGRAM), str(self.bench.server.folder)),
+                # -P: the folder of the program holds a module that is called hordak too.
+                *(str(FOLDER / "bin" / "python"), "-P", str(PROGRAM)),
+                str(self.bench.server.folder),
                 *(self.database, work, json.dumps(options)),
             ],
             capture_output=True,

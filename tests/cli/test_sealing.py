@@ -87,6 +87,14 @@ def test_an_anchor_that_cannot_be_written_is_one_line(
     assert "Sealed 0 items" in run("seal", "--once").output
 
 
+def test_a_file_without_a_head_anchors_nothing_and_says_so(
+    run: Run, transaction_id: UUID, tmp_path: Path
+) -> None:
+    path = tmp_path / "anchors"
+    path.write_text("\n\n")
+    assert f"{path}: no head in it" in _error(run("verify", "--anchor", str(path)))
+
+
 def test_a_full_disk_is_one_line(run: Run, transaction_id: UUID) -> None:
     assert "/dev/full: No space left" in _error(run("seal", "--once", "--anchor", "/dev/full"))
 

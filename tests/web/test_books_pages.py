@@ -109,6 +109,25 @@ def test_an_empty_book_and_odd_days_are_answered(
     assert client.get("/books/X/").status_code == 404
 
 
+def test_any_seal_is_found_by_its_number(
+    client: FlaskClient, database: Database, community: Community, alice: SignIn
+) -> None:
+    digests = []
+    for _ in range(2):
+        _give(database, community)
+        sealing.seal_waiting(database)
+        digests.append(_head(database, community))
+
+    for typed in ("1", " １ "):  # the second as a Chinese keyboard types it
+        shown = client.get("/books/D/", query_string={"seal": typed}).get_data(as_text=True)
+        assert digests[0] in shown.replace("<wbr>", "")
+    for wrong in ("3", "0", "-1", "x", "9" * 30, "\x00"):
+        answer = client.get("/books/D/", query_string={"seal": wrong})
+        assert answer.status_code == 200
+        assert "没有这一封" in answer.get_data(as_text=True)
+        assert digests[0] not in answer.get_data(as_text=True).replace("<wbr>", "")
+
+
 def test_one_community_is_shown_at_once_and_of_several_one_is_chosen(
     client: FlaskClient, community: Community, database: Database
 ) -> None:

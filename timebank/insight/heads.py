@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from timebank.people.models import Community
 DAY_COUNT: Final = 7
 FIRST_DAY: Final = date(2000, 1, 1)
 """Nothing was sealed before it."""
+BLOCK_NO_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class PublicBook:
         is_newest: whether that day is today.
         days: those of them on which something was sealed, the newest first.
         has_earlier: whether something was sealed before these days.
+        looked_up: the block that was asked for, or None.
         check: the last self-check, or None.
     """
 
@@ -52,6 +55,7 @@ class PublicBook:
     is_newest: bool
     days: list[DayHead]
     has_earlier: bool
+    looked_up: Block | None
     check: SelfCheck | None
 
     @property
@@ -65,13 +69,16 @@ class PublicBook:
         return None if self.is_newest else self.until + timedelta(days=DAY_COUNT)
 
 
-def read_public_book(session: Session, *, code: str, until: date | None = None) -> PublicBook:
+def read_public_book(
+    session: Session, *, code: str, until: date | None = None, block_no: int | None = None
+) -> PublicBook:
     """Return what the public page of a community's book shows.
 
     Args:
         session: a reading session.
         code: of the community.
         until: the last of the seven days; None, or a day to come, is today.
+        block_no: a block to look up besides.
 
     Raises:
         CommunityNotFound: (`community_not_found`).
@@ -90,6 +97,7 @@ def read_public_book(session: Session, *, code: str, until: date | None = None) 
         is_newest=last_day == today,
         days=_days(days, last_blocks),
         has_earlier=last_blocks[-1] is not None,
+        looked_up=_block(session, community.community_id, block_no),
         check=last_check(session, community.community_id),
     )
 
@@ -101,6 +109,12 @@ def _days(days: list[date], last_blocks: list[Block | None]) -> list[DayHead]:
             item_count = block.last_sequence - (before.last_sequence if before else 0)
             found.append(DayHead(day, block, item_count))
     return found
+
+
+def _block(session: Session, community_id: UUID, block_no: int | None) -> Block | None:
+    if block_no is None or not 1 <= block_no <= BLOCK_NO_MAX:
+        return None
+    return next(seal.blocks(session, community_id, [(block_no, block_no)]), None)
 
 
 def _midnight_after(day: date, zone: ZoneInfo) -> datetime:

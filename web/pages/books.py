@@ -1,5 +1,6 @@
 """The book in public: the head of every day for anybody, and the proof of one's own entries."""
 
+import unicodedata
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -11,10 +12,12 @@ from timebank.actors import Permission
 from timebank.insight import heads, receipt_document, receipts
 from timebank.people import organisations
 from web.auth import allow, current_actor, public
+from web.fields import plain_number
 from web.security import limiter
 from web.session import reading
 
 LOOKS_PER_ADDRESS: Final = "120/minute"
+NUMBER_LENGTH_MAX: Final = 20
 
 blueprint = Blueprint("books", __name__)
 
@@ -37,9 +40,14 @@ def choose() -> str | AnyResponse:
 def show(code: str) -> str:
     """Show the head of the book today and on the days before."""
     with reading() as session:
-        book = heads.read_public_book(session, code=code, until=_day(request.args.get("until")))
+        book = heads.read_public_book(
+            session,
+            code=code,
+            until=_day(request.args.get("until")),
+            block_no=_block_no(request.args.get("seal", "")),
+        )
     g.time_zone = book.community.time_zone
-    return render_template("books/show.html", book=book)
+    return render_template("books/show.html", book=book, asked=request.args.get("seal", ""))
 
 
 def _day(text: str | None) -> date | None:
@@ -48,6 +56,12 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text or "")
     except ValueError:
         return None
+
+
+def _block_no(text: str) -> int | None:
+    """Return the number that was typed, on whatever keyboard, or None for what is no number."""
+    number = plain_number(unicodedata.normalize("NFKC", text[:NUMBER_LENGTH_MAX]))
+    return number if isinstance(number, int) else None
 
 
 @blueprint.get("/proof/<uuid:transaction_id>.json")
