@@ -52,11 +52,13 @@ PAGES: Final = (
     "web.pages.goods",
     "web.pages.webhooks",
     "web.pages.reservations",
+    "web.pages.corrections",
 )
 API: Final = (
     "web.api.people",
     "web.api.service",
     "web.api.attendance",
+    "web.api.corrections",
     "web.api.shop",
     "web.api.reservations",
     "web.api.rewards",

@@ -43,6 +43,9 @@ OCCASION_STATUSES: Final = {
 WAITING: Final = {
     Waiting.OWN_ROW: N_("Your own row: another leader or the social worker confirms it."),
     Waiting.SECOND_PERSON: N_("You wrote this time in: somebody else confirms it."),
+    Waiting.LONG_DAY: N_(
+        "More than four hours on one day: you said yes, somebody else has to agree too."
+    ),
     Waiting.NEEDS_LEAD: N_("Not signed up, or not scanned in person: tick “I agree” first."),
     Waiting.STILL_HERE: N_("Still serving: confirm after the end, or mark as left early."),
     Waiting.NOT_COME: N_("Never checked in: write the time in by hand, or mark as not seen."),

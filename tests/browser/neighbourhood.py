@@ -38,7 +38,7 @@ from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
-from timebank.service import checkin, occasions, signup
+from timebank.service import checkin, corrections, disputes, occasions, signup
 from timebank.service.arrivals import open_venue_code
 from timebank.service.attendance import Mark, RowMark, confirm
 from timebank.service.checkin import Press
@@ -95,6 +95,9 @@ class Neighbourhood:
     webhook: Webhook | None = None
     receipt_number: int = 0
     reservation_id: UUID | None = None
+    attendance_id: UUID | None = None
+    correction_id: UUID | None = None
+    dispute_id: UUID | None = None
 
     def sign_in(self, who: str) -> SignIn:
         """Return what a person types."""
@@ -129,6 +132,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
         for occasion in (neighbourhood.today, neighbourhood.next_month):
             _enrol(session, neighbourhood, occasion)
         _keep(session, neighbourhood)
+        _question(session, neighbourhood)
         session.flush()
         session.expunge_all()
     with clock.at(local("9:00", LAST_MONTH)):
@@ -301,6 +305,31 @@ def _keep(session: Session, place: Neighbourhood) -> None:
         volunteer, number = place.actor("volunteer"), place.goods[1].number
         kept = reserve(session, volunteer, item_number=number, quantity=1, nonce="last-month")
         place.reservation_id = kept.reservation.id
+
+
+def _question(session: Session, place: Neighbourhood) -> None:
+    """Let the volunteer ask about last month, and the leader propose a correction of it."""
+    with clock.at(local("17:00", LAST_MONTH)):
+        row_id = session.scalars(
+            select(Attendance.id).where(
+                Attendance.community_id == place.community.community_id,
+                Attendance.occasion_id == place.last_month.id,
+                Attendance.member_id == place.people["volunteer"].id,
+            )
+        ).one()
+        asked = disputes.ask(
+            session, place.actor("volunteer"), attendance_id=row_id, text="我十点才到"
+        )
+        proposed = corrections.propose(
+            session,
+            place.actor("leader"),
+            attendance_id=row_id,
+            in_at=local("10:00", LAST_MONTH),
+            out_at=local("11:30", LAST_MONTH),
+            reason="签到表上写的是十点",
+        )
+        place.attendance_id, place.correction_id = row_id, proposed.id
+        place.dispute_id = asked.id
 
 
 def scan_in(

@@ -104,6 +104,8 @@ def arguments(site: Site) -> dict[str, object]:
         "clerk.receipt.number": place.receipt_number,
         "number": place.goods[0].number,
         "reservation_id": place.reservation_id,
+        "attendance_id": place.attendance_id,
+        "correction_id": place.correction_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

@@ -14,6 +14,7 @@ CLOSED = {
         "refund",
         "pay_code_use",
         "reservation",
+        "attendance_agreement",
         "star_rule",
         "commendation",
         "book_commodity",
@@ -21,7 +22,7 @@ CLOSED = {
     ),
     *("book_commodity", "file_import"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate"}
+KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

@@ -7,7 +7,7 @@ Invariant: a constant number of statements, however much waits.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from ledger.schema import BalanceRow
 from timebank.actors import Actor, Permission
 from timebank.insight.self_checks import SelfCheck, last_check
 from timebank.insight.webhooks import paused_count
+from timebank.people.models import Member
+from timebank.service.correction_models import Correction, Dispute
 from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus
 from timebank.shop.models import Item
 
@@ -49,6 +51,15 @@ class GoodsWaiting:
 
 
 @dataclass(frozen=True, slots=True)
+class CasesWaiting:
+    """Proposals or questions about settled rows: how many, and the oldest one's member and time."""
+
+    count: int
+    first_name: str
+    first_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inbox:
     """Everything that waits."""
 
@@ -57,6 +68,8 @@ class Inbox:
     unpriced: GoodsWaiting
     low_stock: GoodsWaiting
     paused_webhook_count: int
+    corrections: CasesWaiting
+    disputes: CasesWaiting
     last_check: SelfCheck | None
 
     @property
@@ -68,6 +81,8 @@ class Inbox:
             + self.unpriced.count
             + self.low_stock.count
             + self.paused_webhook_count
+            + self.corrections.count
+            + self.disputes.count
         )
 
 
@@ -100,6 +115,8 @@ def read_inbox(session: Session, actor: Actor) -> Inbox:
             least_first=True,
         ),
         paused_webhook_count=paused_count(session, actor.community_id),
+        corrections=_cases(session, actor, Correction),
+        disputes=_cases(session, actor, Dispute),
         last_check=last_check(session, actor.community_id),
     )
 
@@ -138,6 +155,24 @@ def _occasions(
     return OccasionsWaiting(
         found.occasions, int(found.all_people), found.id, found.title, found.occurs_on
     )
+
+
+def _cases(session: Session, actor: Actor, table: type[Correction] | type[Dispute]) -> CasesWaiting:
+    """Return what waits for a second person, or for an answer."""
+    asked_at = Correction.proposed_at if table is Correction else Dispute.raised_at
+    rows = (
+        sa.select(Member.name, sa.func.count().over().label("cases"), asked_at)
+        .join_from(
+            table,
+            Member,
+            sa.and_(Member.community_id == table.community_id, Member.id == table.member_id),
+        )
+        .where(table.community_id == actor.community_id, table.state == "open")
+        .order_by(asked_at, table.id)
+        .limit(1)
+    )
+    found = session.execute(rows).first()
+    return CasesWaiting(found.cases, found.name, found[2]) if found else CasesWaiting(0, "", None)
 
 
 def _pieces() -> sa.ColumnElement[int]:

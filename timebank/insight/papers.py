@@ -20,6 +20,7 @@ from timebank.contributions import Category
 from timebank.people.models import Member
 from timebank.rewards.models import PointsPolicy
 from timebank.rewards.points import Rule, read_rule
+from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
 from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Reservation
@@ -50,7 +51,10 @@ class Paper:
 
 
 def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
-    """Give every posted attendance: minutes and points from the issuance to the member."""
+    """Give every posted attendance: minutes and points from the issuance to the member.
+
+    Its transaction names the attendance, or the correction that posted it anew.
+    """
     system = chart.system_accounts(session, community_id)
     rules = _rules(session, community_id)
     query = (
@@ -60,34 +64,53 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             Member.points_account_id,
             Occasion.category,
             Slot,
+            Correction.id,
         )
         .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
         .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
         .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
+        .outerjoin(
+            Correction,
+            sa.and_(
+                Correction.community_id == Attendance.community_id,
+                Correction.transaction_id == Attendance.transaction_id,
+                Correction.attendance_id == Attendance.id,
+            ),
+        )
         .where(
             Attendance.community_id == community_id,
             Attendance.state == AttendanceState.POSTED,
         )
     )
-    for attendance, service_id, points_id, category, slot in _stream(session, query):
+    for row in _stream(session, query):
+        attendance, service_id, points_id, category, slot, correction_id = row
         minutes, points = attendance.counted_minutes or 0, attendance.points or 0
+        is_corrected = correction_id is not None
         yield Paper(
-            source=f"attendance:{attendance.id}",
+            source=f"correction:{correction_id}" if is_corrected else f"attendance:{attendance.id}",
             transaction_id=attendance.transaction_id,
-            legs=_without_zeros(
-                {
-                    system[chart.SERVICE_ISSUANCE]: -minutes,
-                    service_id: minutes,
-                    system[chart.POINTS_ISSUANCE]: -points,
-                    points_id: points,
-                }
-            ),
+            legs=service_legs(system, (service_id, points_id), minutes, points),
             problems=(
                 *_absent(member=service_id, occasion=category, slot=slot),
                 *_minutes_problems(attendance, slot),
                 *_attendance_problems(attendance, category, rules),
             ),
         )
+
+
+def service_legs(
+    system: dict[str, UUID], accounts: tuple[UUID, UUID], minutes: int, points: int
+) -> Legs:
+    """Return the legs of an award to a member's accounts of service and of points."""
+    service_id, points_id = accounts
+    return _without_zeros(
+        {
+            system[chart.SERVICE_ISSUANCE]: -minutes,
+            service_id: minutes,
+            system[chart.POINTS_ISSUANCE]: -points,
+            points_id: points,
+        }
+    )
 
 
 def donations(session: Session, community_id: UUID) -> Iterator[Paper]:

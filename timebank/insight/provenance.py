@@ -19,12 +19,14 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import papers
+from timebank.insight import correction_papers, papers
+from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister, Commendation
 from timebank.rewards.papers import content_hash
+from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState
 from timebank.shop.models import (
     Donation,
@@ -46,6 +48,11 @@ Pass = Callable[[Session, UUID], Iterator[Finding]]
 def attendances_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every posted attendance has its award, to the minute and to the point."""
     return _compared(session, community_id, papers.attendances(session, community_id))
+
+
+def corrections_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every agreed correction took back what it says, and posted what it says."""
+    return _compared(session, community_id, correction_papers.corrections(session, community_id))
 
 
 def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
@@ -99,7 +106,7 @@ def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> It
 def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every transaction has an attendance, a donation, a redemption or a reservation behind it.
 
-    What was reversed again is left out: a voided attendance lets go of its transaction.
+    What was reversed again is left out: a corrected attendance lets go of its transaction.
     """
     reversal = aliased(Transaction)
     query = (
@@ -139,20 +146,20 @@ def nothing_moves_without_a_paper(session: Session, community_id: UUID) -> Itera
         )
 
 
-def reversals_have_their_refund(session: Session, community_id: UUID) -> Iterator[Finding]:
-    """Nothing is taken back while its paper stands: only a refund reverses what a paper moved."""
+def reversals_have_their_paper(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Nothing is taken back but by a refund, or by a correction that two people signed."""
     query = sa.select(Transaction.id, Transaction.reverses_id).where(
         Transaction.community_id == community_id,
         Transaction.reverses_id.is_not(None),
         ~_is_named(Transaction.id, Refund.community_id, Refund.transaction_id),
-        _has_paper(Transaction.reverses_id),
+        ~_is_named(Transaction.id, Correction.community_id, Correction.reversal_id),
+        ~is_imported(),
     )
     for transaction_id, reverses_id in session.execute(query):
         yield Finding(
             "reversal_without_paper",
             f"transaction:{transaction_id}",
-            f"it takes back transaction {reverses_id}, whose paper still stands, and no refund"
-            " names it",
+            f"it takes back transaction {reverses_id}, and no refund or correction names it",
         )
 
 
@@ -243,13 +250,15 @@ def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Findin
 
 PASSES: Final[tuple[Pass, ...]] = (
     attendances_are_posted,
+    corrections_are_posted,
+    corrections_are_whole,
     donations_are_posted,
     redemptions_are_posted,
     reservations_are_held,
     refunds_reverse_their_redemption,
     nothing_moves_without_a_paper,
     imports_are_whole,
-    reversals_have_their_refund,
+    reversals_have_their_paper,
     pieces_out_are_pieces_redeemed,
     certificates_are_whole,
     numbers_are_gapless,

@@ -16,8 +16,11 @@ Map of the area, in the order of the story:
 | `rows` | single rows: the leader's yes to a walk-in, a time written by hand |
 | `attendance` | confirming the list |
 | `posting` | what a row is worth, and its entry in the book |
-| `calendar`, `roster`, `record` | what pages read: what is on, the list of one occasion, one's own
-statement | | `timing` | the clock rules: windows, clipping, the daily cap |
+| `settled`, `stays` | a settled row, its worth with other times; times stated by a person |
+| `corrections`, `disputes`, `casework` | correcting a row by two people, questions, what waits |
+| `evidence`, `trail` | what stands behind a line; the whole story of one attendance |
+| `calendar`, `roster`, `record` | what pages read: what is on, one list, one's own statement |
+| `timing` | the clock rules: windows, clipping, the daily cap |
 | `checks`, `errors` | what was typed, what is refused |
 
 Locks are taken in one order everywhere: occasion, then members by id, then slot. The points rule

@@ -5,7 +5,8 @@ not seen; only then does the ledger post, once per attendance: service minutes, 
 policy in force that day.
 
 Invariants: nobody decides about their own row; time written by hand takes two people and earns
-hours but (by the first rule) no points; counted minutes lie inside the slot and under the daily cap
+hours but (by the first rule) no points; above four hours of one member on one day, a second person
+agrees before anything is posted; counted minutes lie inside the slot and under the daily cap
 over all of the member's attendances of that day; confirming twice answers the same and posts once.
 """
 
@@ -24,6 +25,7 @@ from timebank.actors import Actor, Permission
 from timebank.people.models import Member
 from timebank.rewards.points import policy_in_force
 from timebank.service import checks, posting, timing
+from timebank.service.correction_models import Agreement
 from timebank.service.errors import (
     NotHere,
     OwnRow,
@@ -41,6 +43,8 @@ from timebank.service.models import (
 from timebank.service.occasions import lock_occasion, require_standing
 
 MARKS_MAX: Final = 1_000
+ALONE_MINUTES_MAX: Final = 4 * 60
+"""Up to so much counted service of one member on one day, one person's yes is enough."""
 OPEN_STATES: Final = (AttendanceState.ENROLLED, AttendanceState.IN, AttendanceState.OUT)
 """A row in one of these still waits for somebody's decision."""
 
@@ -61,6 +65,7 @@ class Waiting(StrEnum):
     NEEDS_LEAD = "needs_lead"
     STILL_HERE = "still_here"
     NOT_COME = "not_come"
+    LONG_DAY = "long_day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ def confirm(
         if key not in waiting and lines[key].row.state in OPEN_STATES
     ]
     if ready:
-        _settle(session, actor, occasion, ready)
+        waiting |= _settle(session, actor, occasion, ready)
     open_count = sum(line.row.state in OPEN_STATES for line in lines.values())
     if not open_count and clock.now() >= occasion.ends_at:
         occasion.status = OccasionStatus.CLOSED
@@ -218,6 +223,8 @@ def why_waiting(actor: Actor, line: ListRow, mark: RowMark) -> Waiting | None:
         return Waiting.NOT_COME
     if row.provenance is Provenance.BACK_FILLED and row.in_by_id == actor.member_id:
         return Waiting.SECOND_PERSON
+    if row.confirmed_by_id is not None and row.confirmed_by_id == actor.member_id:
+        return Waiting.LONG_DAY
     if row.needs_lead and not mark.is_accepted:
         return Waiting.NEEDS_LEAD
     is_here = row.out_at is None and clock.now() < line.slot.ends_at
@@ -245,31 +252,79 @@ def _refuse_only_own(marks: Sequence[RowMark], waiting: dict[UUID, Waiting]) -> 
 
 def _settle(
     session: Session, actor: Actor, occasion: Occasion, ready: list[tuple[ListRow, RowMark]]
-) -> None:
-    """Write times, values and the confirmation into the rows, and post what counts."""
+) -> dict[UUID, Waiting]:
+    """Write times, values and the confirmation into the rows, and post what counts.
+
+    Returns:
+        the rows of a long day that this yes alone does not settle.
+    """
     policy = policy_in_force(session, occasion.community_id, occasion.occurs_on)
     before = posting.counted_that_day(session, occasion, [line.member.id for line, _ in ready])
     counted: list[tuple[Attendance, Member]] = []
+    waiting: dict[UUID, Waiting] = {}
     for line, mark in ready:
         row = line.row
+        row.needs_lead = False
         if mark.mark is Mark.NOT_SEEN:
             row.state = AttendanceState.NO_SHOW
+            row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
+            continue
+        _set_out(session, actor, line, mark)
+        posting.value(row, line.slot, occasion, policy, before.get(row.member_id, 0))
+        if _is_long_day(row, before.get(row.member_id, 0)):
+            if not _agree(session, actor, row):
+                waiting[row.id] = Waiting.LONG_DAY
+                continue
         else:
-            _set_out(session, actor, line, mark)
-            posting.value(row, line.slot, occasion, policy, before.get(row.member_id, 0))
-            row.state = AttendanceState.VOID  # until it is posted: the book takes no empty entry
-            if row.counted_minutes:
-                counted.append((row, line.member))
-        row.needs_lead = False
-        row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
+            row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
+        row.state = AttendanceState.VOID  # until it is posted: the book takes no empty entry
+        if row.counted_minutes:
+            counted.append((row, line.member))
     posting.post_rows(session, actor, occasion, counted)
+    return waiting
+
+
+def _is_long_day(row: Attendance, counted_minutes_before: int) -> bool:
+    """Tell whether one person's yes is too little for this row.
+
+    Time written by hand has its second person already: the one who wrote it.
+    """
+    day_minutes = counted_minutes_before + (row.counted_minutes or 0)
+    is_by_hand = row.provenance is Provenance.BACK_FILLED
+    return bool(row.counted_minutes) and day_minutes > ALONE_MINUTES_MAX and not is_by_hand
+
+
+def _agree(session: Session, actor: Actor, row: Attendance) -> bool:
+    """Keep the first person's yes, or the second's; tell whether both have been said.
+
+    The first one's times stand in the row, so the second agrees to them or shortens them.
+    """
+    if actor.member_id is None:  # a job of the system, which answers to nobody's row
+        row.confirmed_at = clock.now()
+        return True
+    if row.confirmed_by_id is None or row.confirmed_by_id == actor.member_id:
+        row.state = AttendanceState.OUT
+        row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
+        return False
+    session.add(
+        Agreement(
+            community_id=row.community_id,
+            attendance_id=row.id,
+            member_id=row.member_id,
+            confirmed_by_id=row.confirmed_by_id,
+            agreed_by_id=actor.member_id,
+            agreed_at=clock.now(),
+        )
+    )
+    return True
 
 
 def _set_out(session: Session, actor: Actor, line: ListRow, mark: RowMark) -> None:
     """Write the time of leaving: as scanned, the planned end, or what the leader saw."""
     row, slot = line.row, line.slot
     assert row.in_at is not None, "only who came is settled as present"
-    row.is_out_missing = row.out_at is None and mark.mark is Mark.PRESENT
+    is_missing = row.is_out_missing or row.out_at is None
+    row.is_out_missing = is_missing and mark.mark is Mark.PRESENT
     latest = min(proposed_out(row, slot), slot.ends_at, clock.now())
     if mark.mark is Mark.PRESENT:
         row.out_at = proposed_out(row, slot)

@@ -43,13 +43,17 @@ class Window(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlotLine:
-    """A slot as a volunteer sees it; `mine` is the state of their own row there, if any."""
+    """A slot as a volunteer sees it; `mine` is the state of their own row there, if any.
+
+    `mine_id` is that row's id.
+    """
 
     occasion: Occasion
     slot: Slot
     site: Site
     leader_name: str
     mine: AttendanceState | None
+    mine_id: UUID | None
 
     @property
     def places_left(self) -> int:
@@ -267,10 +271,12 @@ def _series_query(actor: Actor) -> Select[Series, Site, str, date | None]:
     )
 
 
-def _slot_query(actor: Actor) -> Select[Occasion, Slot, Site, str, AttendanceState | None]:
+def _slot_query(
+    actor: Actor,
+) -> Select[Occasion, Slot, Site, str, AttendanceState | None, UUID | None]:
     leader = aliased(Member)
     return (
-        select(Occasion, Slot, Site, leader.name, Attendance.state)
+        select(Occasion, Slot, Site, leader.name, Attendance.state, Attendance.id)
         .join(
             Slot, and_(Slot.community_id == Occasion.community_id, Slot.occasion_id == Occasion.id)
         )

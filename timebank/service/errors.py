@@ -3,8 +3,12 @@
     NotFound     not_found          no such site, series, occasion, slot or row in this community
     NotAllowed   own_row            nobody confirms, accepts or corrects their own row
                  second_person      who wrote the time by hand is not who confirms it
+                 own_proposal       who proposed a correction does not decide about it
+                 not_proposer       nobody else withdraws it
     Refused      full, overlap, suspended, too_late, occasion_over, occasion_cancelled,
-                 nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance
+                 nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance,
+                 not_settled, correction_open, correction_decided, correction_outdated,
+                 nothing_to_correct, points_spent, dispute_open, dispute_answered
     Invalid      wrong_recurrence, wrong_field, wrong_times, not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
@@ -136,3 +140,79 @@ class NotALeader(Invalid):
 
     code = "not_a_leader"
     message = N_("%(name)s cannot lead a service: the role of leader is missing.")
+
+
+# ---------------------------------------------------------------- corrections and disputes
+
+
+class OwnProposal(NotAllowed):
+    """A correction takes two people."""
+
+    code = "own_proposal"
+    message = N_("You proposed this correction; somebody else decides about it.")
+
+
+class NotProposer(NotAllowed):
+    """Only who proposed takes a proposal back."""
+
+    code = "not_proposer"
+    message = N_("Somebody else proposed this correction; you can refuse it with a reason.")
+
+
+class NotSettled(Refused):
+    """The row still waits for its list to be confirmed."""
+
+    code = "not_settled"
+    message = N_("The list has not been confirmed yet. Please tell the leader what is wrong.")
+
+
+class CorrectionOpen(Refused):
+    """One proposal is decided before the next is made."""
+
+    code = "correction_open"
+    message = N_("A correction of this row is already proposed and waits for a decision.")
+
+
+class CorrectionDecided(Refused):
+    """A proposal is decided once."""
+
+    code = "correction_decided"
+    message = N_("This correction has already been decided.")
+
+
+class CorrectionOutdated(Refused):
+    """The row has changed since the proposal was made."""
+
+    code = "correction_outdated"
+    message = N_("The row of %(name)s has changed since this was proposed. Please propose anew.")
+
+
+class NothingToCorrect(Refused):
+    """The proposal says what stands in the book already."""
+
+    code = "nothing_to_correct"
+    message = N_("This is what the row of %(name)s says already.")
+
+
+class PointsSpent(Refused):
+    """What a correction takes back was spent in the meantime."""
+
+    code = "points_spent"
+    message = N_(
+        "The correction takes back %(need)s points, but %(name)s has %(have)s left: the others are "
+        "spent or reserved. Nothing was changed."
+    )
+
+
+class DisputeOpen(Refused):
+    """One question is answered before the next is asked."""
+
+    code = "dispute_open"
+    message = N_("You have already asked about this row; the answer is on its way.")
+
+
+class DisputeAnswered(Refused):
+    """A question is answered once."""
+
+    code = "dispute_answered"
+    message = N_("This question has already been answered.")

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from ledger import clock, reports
 from ledger.schema import Transaction, TransactionKind
@@ -22,12 +22,11 @@ from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys
 from timebank.people.models import Member
-from timebank.rewards.models import PointsPolicy
-from timebank.rewards.points import Reason, read_policy
 from timebank.service import checks
 from timebank.service.calendar import SlotLine, next_slot
 from timebank.service.errors import NotHere
-from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
+from timebank.service.evidence import Evidence, evidence_of
+from timebank.service.models import Attendance, AttendanceState, Occasion
 
 LINES_PER_PAGE: Final = 20
 
@@ -63,18 +62,6 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The attendance behind a line."""
-
-    row: Attendance
-    slot: Slot
-    occasion: Occasion
-    confirmed_by_name: str | None
-    in_by_name: str | None
-    reason: Reason | None
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """One entry of the account.
 
@@ -86,7 +73,7 @@ class Line:
         amount_minor: minutes or points, signed.
         balance_minor: after the entry.
         source: the row that caused it, `<table>:<id>`.
-        evidence: of a service; None for other entries.
+        evidence: of a service or its correction; None for other entries.
         returned: the goods of the receipt that came back to the shop; None for other entries.
     """
 
@@ -193,7 +180,7 @@ def statement(
     page = reports.statement(
         session, actor.community_id, account_id, limit=LINES_PER_PAGE, before=before
     )
-    evidence = _evidence(session, actor, [line.transaction.source for line in page.lines])
+    evidence = evidence_of(session, actor, [line.transaction for line in page.lines])
     returned = _returned(session, actor, [line.transaction for line in page.lines])
     lines = [
         Line(
@@ -204,7 +191,7 @@ def statement(
             amount_minor=amount_minor,
             balance_minor=balance_minor,
             source=entry.source,
-            evidence=evidence.get(entry.source) if entry.kind == TransactionKind.SERVICE else None,
+            evidence=evidence.get(entry.id),
             returned=returned.get(entry.id),
         )
         for entry, amount_minor, balance_minor in page.lines
@@ -252,52 +239,6 @@ def _this_month(session: Session, actor: Actor) -> tuple[int, int]:
     return count, int(minutes or 0)
 
 
-def _evidence(session: Session, actor: Actor, sources: Collection[str]) -> dict[str, Evidence]:
-    """Return the attendances behind entries, by source, in one statement."""
-    prefix = "attendance:"
-    ids = [UUID(text.removeprefix(prefix)) for text in sources if text.startswith(prefix)]
-    if not ids:
-        return {}
-    confirmer, scanner = aliased(Member), aliased(Member)
-    found = session.execute(
-        select(Attendance, Slot, Occasion, confirmer.name, scanner.name, PointsPolicy)
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .outerjoin(
-            confirmer,
-            and_(
-                confirmer.community_id == Attendance.community_id,
-                confirmer.id == Attendance.confirmed_by_id,
-            ),
-        )
-        .outerjoin(
-            scanner,
-            and_(
-                scanner.community_id == Attendance.community_id,
-                scanner.id == Attendance.in_by_id,
-            ),
-        )
-        .outerjoin(
-            PointsPolicy,
-            and_(
-                PointsPolicy.community_id == Attendance.community_id,
-                PointsPolicy.version == Attendance.policy_version,
-            ),
-        )
-        .where(Attendance.community_id == actor.community_id, Attendance.id.in_(ids))
-    )
-    return {f"{prefix}{line[0].id}": _explained(*line) for line in found}
-
-
 def _returned(session: Session, actor: Actor, entries: Collection[Transaction]) -> dict[UUID, str]:
     """Return the goods of the sales that entries give back, by entry, in one statement."""
     sales = {entry.reverses_id: entry.id for entry in entries if entry.reverses_id}
@@ -311,19 +252,3 @@ def _returned(session: Session, actor: Actor, entries: Collection[Transaction]) 
         )
     )
     return {sales[sale_id]: goods for sale_id, goods in found}
-
-
-def _explained(  # the columns of one joined row
-    row: Attendance,
-    slot: Slot,
-    occasion: Occasion,
-    confirmed_by_name: str | None,
-    in_by_name: str | None,
-    policy: PointsPolicy | None,
-) -> Evidence:
-    reason = None
-    if policy is not None and row.provenance is not None:
-        reason = read_policy(policy).explain(
-            occasion.category, row.provenance, row.counted_minutes or 0, row.points or 0
-        )
-    return Evidence(row, slot, occasion, confirmed_by_name, in_by_name, reason)

@@ -8,20 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
-from timebank.people.models import Member
-from timebank.service import checks, timing
-from timebank.service.errors import Overlap, OwnRow, RowSettled, WrongField, WrongTimes
+from timebank.service import checks, stays
+from timebank.service.errors import OwnRow, RowSettled, WrongField
 from timebank.service.models import (
     Attendance,
     AttendanceState,
-    Occasion,
     OccasionStatus,
     Provenance,
     Slot,
@@ -87,12 +84,12 @@ def back_fill(
     member = checks.lock_member(session, actor.community_id, member_id)
     checks.require_active(member)
     _check_by_hand(session, actor, slot, in_at, out_at)
-    rows = _stays_of(session, member, occasion)
+    rows = stays.rows_of_the_day(session, member, occasion)
     row = next((line for line, _ in rows if line.occasion_id == occasion.id), None)
     if row is not None and not _is_free(row):
         raise RowSettled(name=member.name)
     others = [line for line in rows if line[0] is not row]
-    _refuse_overlapping_stay(session, actor, others, (in_at, out_at))
+    stays.refuse_overlap(session, actor, others, (in_at, out_at))
     row = row or Attendance(
         community_id=actor.community_id,
         id=new_id(),
@@ -115,39 +112,10 @@ def back_fill(
 def _check_by_hand(
     session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
 ) -> None:
-    """Refuse times outside the slot, backwards, in the future or too long ago."""
-    now = clock.now()
-    if now - slot.ends_at > timedelta(days=BACK_FILL_DAYS_MAX):
+    """Refuse times by hand that are too long ago, or not inside the slot."""
+    if clock.now() - slot.ends_at > timedelta(days=BACK_FILL_DAYS_MAX):
         raise WrongField(field="in_at", expected=f"0–{BACK_FILL_DAYS_MAX} d")
-    if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, now):
-        zone = checks.community_of(session, actor).time_zone
-        given = [timing.local_text(moment, zone, now) for moment in (in_at, out_at)]
-        span = [
-            timing.local_text(moment, zone, now)
-            for moment in (slot.starts_at, min(slot.ends_at, now))
-        ]
-        raise WrongTimes(times="–".join(given), expected="–".join(span))
-
-
-def _stays_of(session: Session, member: Member, occasion: Occasion) -> list[tuple[Attendance, str]]:
-    """Return the member's rows of the occasion's day, with titles."""
-    found = session.execute(
-        select(Attendance, Occasion.title)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .where(
-            Attendance.community_id == member.community_id,
-            Attendance.member_id == member.id,
-            Occasion.occurs_on == occasion.occurs_on,
-        )
-        .execution_options(populate_existing=True)
-    )
-    return [(row, title) for row, title in found]
+    stays.require_inside(session, actor, slot, in_at, out_at)
 
 
 def _is_free(row: Attendance) -> bool:
@@ -155,19 +123,3 @@ def _is_free(row: Attendance) -> bool:
     if row.provenance is Provenance.BACK_FILLED and row.state is AttendanceState.OUT:
         return True
     return row.in_at is None and row.transaction_id is None
-
-
-def _refuse_overlapping_stay(
-    session: Session,
-    actor: Actor,
-    others: list[tuple[Attendance, str]],
-    span: tuple[datetime, datetime],
-) -> None:
-    for row, title in others:
-        if row.in_at is None or row.state is AttendanceState.NO_SHOW:
-            continue
-        end = row.out_at or clock.now()
-        if timing.overlap(*span, row.in_at, end):
-            zone, now = checks.community_of(session, actor).time_zone, clock.now()
-            times = [timing.local_text(moment, zone, now) for moment in (row.in_at, end)]
-            raise Overlap(other=title, times="–".join(times))

@@ -1,0 +1,68 @@
+"""Times that a person states instead of a scan: inside the slot, and nowhere else at that time."""
+
+from datetime import datetime
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from ledger import clock
+from timebank.actors import Actor
+from timebank.people.models import Member
+from timebank.service import checks, timing
+from timebank.service.errors import Overlap, WrongTimes
+from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
+
+
+def require_inside(
+    session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
+) -> None:
+    """Refuse (422 `wrong_times`) times outside the slot, backwards or in the future."""
+    now = clock.now()
+    if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, now):
+        zone = checks.community_of(session, actor).time_zone
+        given = [timing.local_text(moment, zone, now) for moment in (in_at, out_at)]
+        span = [
+            timing.local_text(moment, zone, now)
+            for moment in (slot.starts_at, min(slot.ends_at, now))
+        ]
+        raise WrongTimes(times="–".join(given), expected="–".join(span))
+
+
+def rows_of_the_day(
+    session: Session, member: Member, occasion: Occasion
+) -> list[tuple[Attendance, str]]:
+    """Return the member's rows of the occasion's day, with titles."""
+    found = session.execute(
+        select(Attendance, Occasion.title)
+        .join(
+            Occasion,
+            and_(
+                Occasion.community_id == Attendance.community_id,
+                Occasion.id == Attendance.occasion_id,
+            ),
+        )
+        .where(
+            Attendance.community_id == member.community_id,
+            Attendance.member_id == member.id,
+            Occasion.occurs_on == occasion.occurs_on,
+        )
+        .execution_options(populate_existing=True)
+    )
+    return [(row, title) for row, title in found]
+
+
+def refuse_overlap(
+    session: Session,
+    actor: Actor,
+    others: list[tuple[Attendance, str]],
+    span: tuple[datetime, datetime],
+) -> None:
+    """Refuse (409 `overlap`) a stay during another one, naming it."""
+    for row, title in others:
+        if row.in_at is None or row.state is AttendanceState.NO_SHOW:
+            continue
+        end = row.out_at or clock.now()
+        if timing.overlap(*span, row.in_at, end):
+            zone, now = checks.community_of(session, actor).time_zone, clock.now()
+            times = [timing.local_text(moment, zone, now) for moment in (row.in_at, end)]
+            raise Overlap(other=title, times="–".join(times))
