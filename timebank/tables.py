@@ -4,12 +4,23 @@ from ledger.base import Base
 from timebank import audit
 from timebank.insight import models as insight
 from timebank.insight import webhook_models as webhooks
+from timebank.messages import models as messages
 from timebank.people import models as people
 from timebank.rewards import models as rewards
 from timebank.service import models as service
 from timebank.shop import models as shop
 
-__all__ = ["Base", "audit", "insight", "people", "rewards", "service", "shop", "webhooks"]
+__all__ = [
+    "Base",
+    "audit",
+    "insight",
+    "messages",
+    "people",
+    "rewards",
+    "service",
+    "shop",
+    "webhooks",
+]
 
 GLOBAL_TABLES: dict[str, str] = {
     "street": "stands above communities",

@@ -11,11 +11,11 @@ from granian.server import Server
 
 from migrations import run as migrations
 from timebank.insight import rights
-from timebank.insight.upkeep import Upkeep, chores_of_webhooks
+from timebank.insight.upkeep import Upkeep, chores_of_messages, chores_of_webhooks
 from timebank.people import organisations
 from timebank.people.sign_in import find_person
 from timebank.settings import Settings
-from web import logs
+from web import logs, message_words
 from web.cli.book import OpenBook, open_book, require_current
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _serve(settings: Settings) -> None:
     """Serve, and keep the books sealed from this process: once per server, whatever its workers."""
     logs.configure()
     upkeep = Upkeep(settings.database_url)
-    post = Upkeep(settings.database_url, chores_of_webhooks(settings))
+    letters = chores_of_messages(settings, message_words.composer(settings))
+    post = Upkeep(settings.database_url, chores_of_webhooks(settings) + letters)
     server = Server(
         APPLICATION,
         factory=True,
