@@ -1,4 +1,4 @@
-"""A small real SMTP server on a free port: what it takes it keeps, what it is told to refuse it does."""
+"""A small real SMTP server on a free port: it keeps what it takes, and refuses when told to."""
 
 import socketserver
 from collections.abc import Iterator

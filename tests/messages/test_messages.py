@@ -1,4 +1,4 @@
-"""Messages: written once, read by their member alone, sent by a real SMTP server until it takes them."""
+"""Messages: written once, read by their member alone, sent until a real SMTP server takes them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -276,16 +276,16 @@ def test_who_waits_is_told_that_it_is_called_off(world: World, full: Occasion) -
 def test_the_database_keeps_one_open_wait_per_member(world: World, full: Occasion) -> None:
     _wait(world, full, world.dora)
 
+    [wait] = world.session.scalars(select(Wait)).all()
+    second = sa.insert(Wait).values(
+        community_id=wait.community_id,
+        id=wait.member_id,
+        slot_id=wait.slot_id,
+        member_id=wait.member_id,
+        place=2,
+        state=WaitState.WAITING,
+        asked_at=wait.asked_at,
+    )
+
     with pytest.raises(sa.exc.IntegrityError), world.session.begin_nested():
-        [wait] = world.session.scalars(select(Wait)).all()
-        world.session.execute(
-            sa.insert(Wait).values(
-                community_id=wait.community_id,
-                id=wait.member_id,
-                slot_id=wait.slot_id,
-                member_id=wait.member_id,
-                place=2,
-                state=WaitState.WAITING,
-                asked_at=wait.asked_at,
-            )
-        )
+        world.session.execute(second)

@@ -120,9 +120,9 @@ def test_places_waits_and_sign_ups_at_once_never_pass_the_capacity(scene: Scene)
 
     _at_once(
         [
-            *(lambda who=who: scene.withdraw(who) for who in scene.listed[:4]),  # type: ignore[misc]
-            *(lambda who=who: scene.wait(who) for who in late),  # type: ignore[misc]
-            *(lambda who=who: scene.sign_up(who) for who in late),  # type: ignore[misc]
+            *(lambda who=who: scene.withdraw(who) for who in scene.listed[:4]),
+            *(lambda who=who: scene.wait(who) for who in late),
+            *(lambda who=who: scene.sign_up(who) for who in late),
         ]
     )
 
@@ -142,7 +142,7 @@ def test_more_places_and_withdrawals_at_once_are_each_given_once(scene: Scene) -
                 session, scene.desk, slot_id=scene.slot_id, capacity=PEOPLE + 2
             ).capacity
 
-    _at_once([enlarge, *(lambda who=who: scene.withdraw(who) for who in scene.listed[:3])])  # type: ignore[misc]
+    _at_once([enlarge, *(lambda who=who: scene.withdraw(who) for who in scene.listed[:3])])
 
     placed = [place for place, state, _ in scene.waits() if state is WaitState.PLACED]
     assert placed == [1, 2, 3, 4, 5]
@@ -164,7 +164,7 @@ def test_whoever_signs_up_while_it_is_called_off_is_refused_or_told(scene: Scene
                 session, scene.desk, occasion_id=scene.occasion.id, reason="下雨"
             ).status
 
-    _at_once([call_off, *(lambda who=who: scene.sign_up(who) for who in scene.others)])  # type: ignore[misc]
+    _at_once([call_off, *(lambda who=who: scene.sign_up(who) for who in scene.others)])
 
     with scene.database.reading() as session:
         told = set(session.scalars(select(Message.member_id)))

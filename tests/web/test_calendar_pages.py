@@ -316,7 +316,7 @@ def test_the_desk_adds_a_day_and_ends_the_series(day: Day) -> None:
         of_series = sa.select(Occasion.occurs_on, Occasion.status).where(
             Occasion.series_id == series_id
         )
-        found = dict(session.execute(of_series).all())  # type: ignore[arg-type]
+        found = dict(session.execute(of_series).all())
     assert found == {
         date(2026, 11, 20): OccasionStatus.PLANNED,
         date(2026, 11, 22): OccasionStatus.CANCELLED,
