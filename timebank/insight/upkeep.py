@@ -107,6 +107,8 @@ class Upkeep:
     def start(self) -> None:
         """Start the thread."""
         assert self._thread is None, "the upkeep runs once"
+        if not self._chores:
+            return
         self._stop = threading.Event()  # a thread that was not waited for keeps the old one
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
         self._thread.start()

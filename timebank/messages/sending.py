@@ -73,7 +73,7 @@ def send_due(
         is_stopped: asked before every letter.
 
     Returns:
-        How many letters the channel took.
+        How many letters the channel took; the round ends with the first that it does not take.
 
     Raises:
         Unavailable: the database cannot be reached.
@@ -86,6 +86,9 @@ def send_due(
             sent_count += _try(database, channel, compose, due)
         except Unavailable:
             raise  # this says nothing about the book
+        except ChannelDown as error:
+            log.warning("message_not_sent", message=str(due.id), reason=str(error)[:200])
+            break  # the server may be away: the others wait for the next round, not for it
         except UNREADABLE as failure:
             failed(due.community_id, failure)
     return sent_count
@@ -133,11 +136,10 @@ def _try(database: Database, channel: Channel, compose: Compose, due: _Due) -> b
     content = compose(due.kind, due.facts)
     try:
         channel.send(Letter(due.email, content.subject, content.text, due.id.hex))
-    except ChannelDown as error:
-        log.warning("message_not_sent", message=str(due.id), reason=str(error)[:200])
+    except ChannelDown:
         if due.try_count + 1 >= TRY_COUNT_MAX:
             _settle(database, due, next_try_at=None)
-        return False
+        raise
     _settle(database, due, next_try_at=None, sent_at=clock.now())
     return True
 

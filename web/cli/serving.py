@@ -140,8 +140,12 @@ def _serve(settings: Settings) -> None:
     """Serve, and keep the books sealed from this process: once per server, whatever its workers."""
     logs.configure()
     upkeep = Upkeep(settings.database_url)
-    letters = chores_of_messages(settings, message_words.composer(settings))
-    post = Upkeep(settings.database_url, chores_of_webhooks(settings) + letters)
+    post = Upkeep(settings.database_url, chores_of_webhooks(settings))
+    # A thread of its own: a mail server that does not answer holds up neither seals nor webhooks.
+    letters = Upkeep(
+        settings.database_url,
+        chores_of_messages(settings, message_words.composer(settings)),
+    )
     server = Server(
         APPLICATION,
         factory=True,
@@ -156,5 +160,6 @@ def _serve(settings: Settings) -> None:
     )
     server.on_reload(upkeep.restart)
     server.on_reload(post.restart)
-    with upkeep, post:
+    server.on_reload(letters.restart)
+    with upkeep, post, letters:
         server.serve()
