@@ -17,6 +17,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "BASE_URL",
         "DEFAULT_LOCALE",
         "WEBHOOKS_PRIVATE_NETWORK",
+        "SMTP_URL",
+        "MAIL_FROM",
     ):
         monkeypatch.delenv(PREFIX + name, raising=False)
     monkeypatch.setenv("TIMEBANK_DATA_DIR", str(tmp_path / "data"))
@@ -61,6 +63,8 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         "BASE_URL": "https://bank.example.org/",
         "DEFAULT_LOCALE": "en",
         "WEBHOOKS_PRIVATE_NETWORK": "1",
+        "SMTP_URL": "smtps://bank:pw@mail.example.org:465",
+        "MAIL_FROM": "bank@example.org",
     }
     for name, value in given.items():
         monkeypatch.setenv(PREFIX + name, value)
@@ -76,6 +80,8 @@ def test_every_setting_is_taken_from_the_environment(monkeypatch: pytest.MonkeyP
         base_url="https://bank.example.org",
         default_locale="en",
         webhooks_private_network=True,
+        smtp_url="smtps://bank:pw@mail.example.org:465",
+        mail_from="bank@example.org",
     )
     assert settings.is_secure
 

@@ -57,6 +57,9 @@ class Settings:
         default_locale: `zh` or `en`, for readers who have not chosen.
         webhooks_private_network: `1` lets webhooks send to private and loopback addresses, for a
             receiver on one's own network; `0` refuses them.
+        smtp_url: `smtp://USER:PASSWORD@HOST:587` or `smtps://…`; empty sends no e-mail, and
+            messages stand in the application alone.
+        mail_from: address that e-mail comes from; empty is timebank@ the host of the base URL.
     """
 
     database_url: str
@@ -67,11 +70,18 @@ class Settings:
     base_url: str
     default_locale: str
     webhooks_private_network: bool = False
+    smtp_url: str = ""
+    mail_from: str = ""
 
     @property
     def is_secure(self) -> bool:
         """Whether the public address is HTTPS, so that cookies must be Secure."""
         return self.base_url.startswith("https://")
+
+    @property
+    def mail_sender(self) -> str:
+        """Return the address that e-mail comes from."""
+        return self.mail_from or f"timebank@{urlsplit(self.base_url).hostname}"
 
     @property
     def is_sqlite(self) -> bool:
@@ -94,6 +104,8 @@ def read_settings() -> Settings:
     base_url = env.str("BASE_URL", None, validate=_base_address)
     default_locale = env.str("DEFAULT_LOCALE", "zh", validate=_locale)
     private_network = env.str("WEBHOOKS_PRIVATE_NETWORK", "0", validate=_switch)
+    smtp_url = env.str("SMTP_URL", "", validate=_mail_server)
+    mail_from = env.str("MAIL_FROM", "", validate=_mail_sender)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -107,6 +119,8 @@ def read_settings() -> Settings:
         base_url=(base_url or f"http://{_visible(host)}:{port}").rstrip("/"),
         default_locale=default_locale,
         webhooks_private_network=private_network == ON,
+        smtp_url=smtp_url,
+        mail_from=mail_from,
     )
 
 
@@ -145,6 +159,30 @@ def _locale(value: str) -> None:
 def _switch(value: str) -> None:
     if value not in (OFF, ON):
         raise ValidationError(f"expected {OFF} or {ON}, not {value!r}.")
+
+
+def _mail_server(value: str) -> None:
+    """Refuse what is no mail server; the password never appears in the message."""
+    if value and not _is_mail_server(value):
+        raise ValidationError("expected smtp://USER:PASSWORD@HOST:PORT or smtps://… .")
+
+
+def _is_mail_server(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return False
+    is_whole = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and port != 0
+    return is_whole and not (parts.path.strip("/") or parts.query or parts.fragment)
+
+
+def _mail_sender(value: str) -> None:
+    name, _, host = value.partition("@")
+    if value and not (
+        name and host and value.isascii() and value.isprintable() and " " not in value
+    ):
+        raise ValidationError(f"expected an address such as bank@example.org, not {value!r}.")
 
 
 def _base_address(value: str) -> None:

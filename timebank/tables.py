@@ -4,6 +4,7 @@ from ledger.base import Base
 from timebank import audit
 from timebank.insight import models as insight
 from timebank.insight import webhook_models as webhooks
+from timebank.messages import models as messages
 from timebank.people import models as people
 from timebank.rewards import models as rewards
 from timebank.service import correction_models as corrections
@@ -15,6 +16,7 @@ __all__ = [
     "audit",
     "corrections",
     "insight",
+    "messages",
     "people",
     "rewards",
     "service",

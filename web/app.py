@@ -27,6 +27,7 @@ from web import (
     icons,
     logs,
     menu,
+    message_words,
     security,
     service_words,
     session,
@@ -42,10 +43,13 @@ PAGES: Final = (
     "web.pages.member",
     "web.pages.volunteer",
     "web.pages.scan",
+    "web.pages.messages",
+    "web.pages.calendar",
     "web.pages.leader",
     "web.pages.clerk",
     "web.pages.desk",
     "web.pages.days",
+    "web.pages.day_changes",
     "web.pages.policies",
     "web.pages.commendations",
     "web.pages.certificates",
@@ -57,6 +61,7 @@ PAGES: Final = (
 API: Final = (
     "web.api.people",
     "web.api.service",
+    "web.api.calendar",
     "web.api.attendance",
     "web.api.corrections",
     "web.api.shop",
@@ -94,6 +99,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     icons.drawings()
     words.init(app)
     service_words.init(app)
+    message_words.init(app)
     _compress(app)
     _register(app)
     return app

@@ -9,7 +9,7 @@ from timebank.rewards.points import Reason as PointsReason
 from timebank.service.answers import Answer
 from timebank.service.attendance import Waiting
 from timebank.service.decide import Decision, Reason, Status, Verdict
-from timebank.service.models import AttendanceState, OccasionStatus
+from timebank.service.models import AttendanceState, OccasionKind, OccasionStatus
 from timebank.service.recurrence import Frequency, Recurrence, read_recurrence
 from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, is_chinese, say
 
@@ -19,6 +19,12 @@ CATEGORIES: Final = {
     Category.SAFETY: N_("safety check"),
     Category.OUTREACH: N_("home visits"),
     Category.AD_HOC: N_("special task"),
+}
+KINDS_OF_OCCASION: Final = {
+    OccasionKind.SERVICE_DAY: N_("service day"),
+    OccasionKind.DUTY_SHIFT: N_("duty shift"),
+    OccasionKind.TRAINING: N_("training"),
+    OccasionKind.MEETING: N_("meeting"),
 }
 PROVENANCES: Final = {
     Provenance.SELF_SCANNED: N_("scanned in person"),
@@ -168,6 +174,7 @@ def init(app: Flask) -> None:
         said_answer=answer,
         said_advice=advice,
         said_category=lambda value: say(CATEGORIES[value], {}),
+        said_occasion_kind=lambda value: say(KINDS_OF_OCCASION[value], {}),
         said_provenance=lambda value: say(PROVENANCES[value], {}),
         said_state=lambda value: say(STATES[value], {}),
         said_occasion_status=lambda value: say(OCCASION_STATUSES[value], {}),

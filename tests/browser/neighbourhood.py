@@ -38,7 +38,7 @@ from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
-from timebank.service import checkin, corrections, disputes, occasions, signup
+from timebank.service import checkin, corrections, disputes, occasions, repeating, signup
 from timebank.service.arrivals import open_venue_code
 from timebank.service.attendance import Mark, RowMark, confirm
 from timebank.service.checkin import Press
@@ -243,7 +243,7 @@ def _plan(
         community.community_id, people["social_worker"].id, frozenset({Role.SOCIAL_WORKER}), "desk"
     )
     site = occasions.create_site(session, desk, name="幸福路菜市场", address="东门")
-    series = occasions.create_series(
+    series = repeating.create_series(
         session,
         desk,
         activity=Activity(site.id, people["leader"].id, TITLE, Category.ENVIRONMENT),
@@ -251,7 +251,7 @@ def _plan(
         starts_on=LAST_MONTH,
         slot=SlotPlan("09:00", "11:30", 15),
     )
-    first, second, third = occasions.plan_series(
+    first, second, third = repeating.plan_series(
         session, desk, series_id=series.id, until=NEXT_MONTH
     )
     return first, second, third

@@ -26,7 +26,9 @@ VISITOR_OF_ROLE = {
     Role.AUDITOR: "auditor",
     Role.ADMINISTRATOR: "administrator",
 }
-NOT_PAGES = frozenset({"serve_asset", "goods.photo", "books.proof", "api-docs.openapi_json"})
+NOT_PAGES = frozenset(
+    {"serve_asset", "goods.photo", "books.proof", "calendar.feed", "api-docs.openapi_json"}
+)
 LOWER_CASE = re.compile("/[a-z]/<")
 """The second spelling of a scanned address: the same page."""
 ALSO_FOR_MEMBERS = frozenset({"scan.open_code", "goods.label_page", "public.open_card"})
@@ -99,6 +101,8 @@ def arguments(site: Site) -> dict[str, object]:
         "volunteer.day.occasion_id": place.next_month.id,
         "book": "points",
         "books.show.code": place.community.code,
+        "calendar.show.code": place.community.code,
+        "series_id": place.next_month.series_id,
         "member_id": place.people["volunteer"].id,
         "goods.label_page.code": f"{place.community.code}-{place.goods[0].number}",
         "clerk.receipt.number": place.receipt_number,

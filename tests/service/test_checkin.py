@@ -10,7 +10,7 @@ from ledger import clock
 from tests.service.world import World, local, make_world
 from timebank import codes
 from timebank.people import members
-from timebank.service import arrivals, checkin, occasions
+from timebank.service import arrivals, changes, checkin
 from timebank.service.checkin import Press
 from timebank.service.decide import Effect, Intent, NextAction, Reason, Status, Verdict
 from timebank.service.errors import NonceReused, WrongField
@@ -265,7 +265,7 @@ def test_a_suspended_member_is_refused(world: World, occasion: Occasion) -> None
 
 
 def test_a_called_off_service_is_refused(world: World, occasion: Occasion) -> None:
-    occasions.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
+    changes.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
 
     with clock.at(local("9:00")):
         assert world.press(world.charlie, occasion).reason is Reason.CANCELLED

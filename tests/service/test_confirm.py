@@ -11,7 +11,7 @@ from ledger.schema import Transaction
 from tests.service.world import SERVICE_DAY, World, local
 from timebank.contributions import Category
 from timebank.rewards import points
-from timebank.service import occasions, rows
+from timebank.service import changes, occasions, rows
 from timebank.service.attendance import Mark, RowMark, Waiting
 from timebank.service.decide import Intent
 from timebank.service.errors import (
@@ -238,7 +238,7 @@ def test_two_marks_for_one_row_are_invalid(world: World, occasion: Occasion) -> 
 
 
 def test_a_called_off_list_is_not_confirmed(world: World, occasion: Occasion) -> None:
-    occasions.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
+    changes.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
 
     with pytest.raises(OccasionCancelled):
         world.confirm(occasion, world.mark(world.charlie, occasion))

@@ -10,7 +10,7 @@ from ledger.errors import NotAllowed
 from tests.service.world import SERVICE_DAY, SIGN_UP_TIME, World, local, make_world
 from timebank.audit import AuditEvent
 from timebank.people import members
-from timebank.service import calendar, occasions, recurrence, signup
+from timebank.service import calendar, changes, occasions, recurrence, repeating, signup
 from timebank.service.errors import (
     Full,
     HasAttendance,
@@ -38,7 +38,7 @@ MORNING = SlotPlan("09:00", "11:30", 15)
 
 def _series(world: World, rule: str = NINTH, slot: SlotPlan = MORNING) -> Series:
     with clock.at(SIGN_UP_TIME):
-        return occasions.create_series(
+        return repeating.create_series(
             world.session,
             world.desk,
             activity=world.activity(),
@@ -50,7 +50,7 @@ def _series(world: World, rule: str = NINTH, slot: SlotPlan = MORNING) -> Series
 
 def _plan(world: World, series: Series, until: date) -> list[Occasion]:
     with clock.at(SIGN_UP_TIME):
-        return occasions.plan_series(world.session, world.desk, series_id=series.id, until=until)
+        return repeating.plan_series(world.session, world.desk, series_id=series.id, until=until)
 
 
 # ---------------------------------------------------------------- recurrence
@@ -208,9 +208,9 @@ def test_calling_off_is_possible_until_somebody_came(world: World, occasion: Occ
         world.press(world.charlie, occasion)
 
     for _ in range(2):
-        occasions.cancel_occasion(world.session, world.desk, occasion_id=other.id, reason="下雨")
+        changes.cancel_occasion(world.session, world.desk, occasion_id=other.id, reason="下雨")
     with pytest.raises(HasAttendance):
-        occasions.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
+        changes.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
 
     acts = world.session.scalars(
         select(AuditEvent).where(AuditEvent.action == "cancel_occasion")
@@ -253,7 +253,7 @@ def test_services_that_touch_do_not_overlap(world: World, occasion: Occasion) ->
 
 def test_a_called_off_service_does_not_overlap(world: World, occasion: Occasion) -> None:
     other = world.plan(title="看望老人")
-    occasions.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
+    changes.cancel_occasion(world.session, world.desk, occasion_id=occasion.id, reason="下雨")
 
     world.enrol(other, world.charlie)
     with pytest.raises(OccasionCancelled):

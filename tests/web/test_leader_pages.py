@@ -230,6 +230,7 @@ def _activity(day: Day) -> dict[str, str]:
     return {
         "title": "看望老人",
         "category": "outreach",
+        "kind": "duty_shift",
         "site_id": str(day.site_id),
         "leader_member_id": str(day.people["bob"].id),
         "start_time": "9:00",

@@ -69,7 +69,7 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "certificate_id": other.certificate.id if other and other.certificate else nobody,
         "occasion_id": other.today.id if other else nobody,
         "slot_id": slot_id or nobody,
-        "series_id": nobody,
+        "series_id": other.next_month.series_id if other else nobody,
         "attendance_id": other.attendance_id if other else nobody,
         "correction_id": other.correction_id if other else nobody,
         "dispute_id": other.dispute_id if other else nobody,

@@ -17,7 +17,7 @@ from timebank.codes import CodeKeys
 from timebank.demo.facts import SERVICE_DAY_RULE, ActivityFacts
 from timebank.demo.people import LEADERS, Town, has_phone
 from timebank.demo.visitors import VOLUNTEER
-from timebank.service import arrivals, attendance, checkin, occasions, signup
+from timebank.service import arrivals, attendance, checkin, occasions, repeating, signup
 from timebank.service.attendance import Mark, RowMark
 from timebank.service.checkin import Press
 from timebank.service.decide import Intent
@@ -50,7 +50,7 @@ def plan(session: Session, town: Town, started_at: datetime, until: date) -> lis
             planned.append(_series(session, town, at, activity))
         for years in range(3):
             with clock.at(min(begin + timedelta(days=380 * years), clock.now())):
-                occasions.plan_series(
+                repeating.plan_series(
                     session,
                     town.social_worker,
                     series_id=planned[-1].id,
@@ -152,7 +152,7 @@ def _series(session: Session, town: Town, at: int, activity: ActivityFacts) -> S
     )
     leader_id = town.cast[LEADERS[at]].member_id
     assert leader_id is not None, "leaders are members"
-    return occasions.create_series(
+    return repeating.create_series(
         session,
         town.social_worker,
         activity=Activity(site.id, leader_id, activity.title, activity.category),

@@ -19,6 +19,9 @@ import structlog
 from ledger.database import Database, UnfitDatabase
 from ledger.errors import Unavailable
 from timebank.insight import deliveries, sealing
+from timebank.messages import sending
+from timebank.messages.channels import Smtp
+from timebank.service import reminders
 from timebank.settings import Settings
 
 TICK_SECONDS: Final = 1.0
@@ -43,10 +46,11 @@ class Chore(NamedTuple):
 
 
 def chores_of_books() -> tuple[Chore, ...]:
-    """Return what every book needs: its seal, and an end of what is set aside."""
+    """Return what every book needs: its seal, an end of what is set aside, its reminders."""
     return (
         Chore("seal", TICK_SECONDS, _seal),
         Chore("sweep", 60.0, lambda book, failed, _: sealing.expire_due(book, failed=failed)),
+        Chore("remind", 600.0, lambda book, failed, _: reminders.remind_due(book, failed=failed)),
     )
 
 
@@ -58,6 +62,23 @@ def chores_of_webhooks(settings: Settings) -> tuple[Chore, ...]:
             pass
 
     return (Chore("deliver", TICK_SECONDS, deliver),)
+
+
+def chores_of_messages(settings: Settings, compose: sending.Compose) -> tuple[Chore, ...]:
+    """Return what sends messages out of the house; none without a mail server.
+
+    Args:
+        settings: names the server and the sender.
+        compose: puts a message into words.
+    """
+    if not settings.smtp_url:
+        return ()
+    channel = Smtp(settings.smtp_url, settings.mail_sender)
+
+    def send(database: Database, failed: sealing.Failed, is_stopped: Callable[[], bool]) -> None:
+        sending.send_due(database, channel, compose, failed=failed, is_stopped=is_stopped)
+
+    return (Chore("send", 5.0, send),)
 
 
 class Upkeep:
@@ -86,6 +107,8 @@ class Upkeep:
     def start(self) -> None:
         """Start the thread."""
         assert self._thread is None, "the upkeep runs once"
+        if not self._chores:
+            return
         self._stop = threading.Event()  # a thread that was not waited for keeps the old one
         self._thread = threading.Thread(target=self.run, name="upkeep", daemon=True)
         self._thread.start()

@@ -56,6 +56,8 @@ class Standing:
     status: MemberStatus
     community: CommunityFacts
     roles: frozenset[Role]
+    unread_count: int = 0
+    """Messages that the member has not read."""
 
     @property
     def volunteer_number(self) -> str:
@@ -71,6 +73,20 @@ class Standing:
             roles=self.roles,
             name=self.name,
         )
+
+
+# Only the table of messages is named here: the areas that write them stand on this one.
+_message = sa.table("message", *map(sa.column, ("community_id", "member_id", "read_at")))
+_UNREAD: Final = (
+    sa.select(sa.func.count())
+    .select_from(_message)
+    .where(
+        _message.c.community_id == Member.community_id,
+        _message.c.member_id == Member.id,
+        _message.c.read_at.is_(None),
+    )
+    .scalar_subquery()
+)
 
 
 def _standing_columns() -> sa.Select[*tuple[Any, ...]]:
@@ -90,6 +106,7 @@ def _standing_columns() -> sa.Select[*tuple[Any, ...]]:
             Community.name_en,
             Community.time_zone,
             MemberRole.role,
+            _UNREAD.label("unread_count"),
         )
         .select_from(Member)
         .join(Community, Community.community_id == Member.community_id)
@@ -192,4 +209,5 @@ def _first_standing(rows: Sequence[sa.Row[Any]]) -> Standing | None:
             time_zone=first.time_zone,
         ),
         roles=frozenset({Role.VOLUNTEER}) if is_suspended else frozenset(roles),
+        unread_count=first.unread_count,
     )

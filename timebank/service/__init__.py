@@ -5,9 +5,15 @@ Map of the area, in the order of the story:
 | module | holds |
 |---|---|
 | `models` | tables: site, series, occasion, slot, attendance, scan event |
-| `occasions` | sites, series, planning their occasions, single occasions, calling off |
+| `occasions` | sites, single occasions |
+| `repeating` | series, planning their days, days added by hand |
+| `changes`, `moving` | calling off, ending a series, more or fewer places; another day or time |
 | `recurrence` | the RRULEs we plan by |
 | `signup` | signing up for a slot, withdrawing |
+| `places` | a place on a list: taking it, giving it back |
+| `waiting` | the queue of a full slot, and who gets a place that comes free |
+| `notices`, `reminders` | who is told of a change, and of what is on tomorrow |
+| `announcements`, `icalendar` | what anybody may know, and the calendar feed |
 | `arrivals` | opening a scanned venue code (a GET: it never writes), the code to show |
 | `decide` | what one scan does: a pure function, also for devices that were offline |
 | `venue` | the facts `decide` needs, read under the member's lock |
@@ -23,6 +29,6 @@ Map of the area, in the order of the story:
 | `timing` | the clock rules: windows, clipping, the daily cap |
 | `checks`, `errors` | what was typed, what is refused |
 
-Locks are taken in one order everywhere: occasion, then members by id, then slot. The points rule
+Locks are taken in one order everywhere: series, occasion, members by id, slot. The points rule
 itself stands in `timebank.rewards.points`.
 """

@@ -6,7 +6,7 @@ Invariant: each list is read in a fixed number of statements, however long the h
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
@@ -22,9 +22,10 @@ from timebank.service.models import (
     AttendanceState,
     Occasion,
     OccasionStatus,
-    Series,
     Site,
     Slot,
+    Wait,
+    WaitState,
 )
 
 DAYS_AHEAD: Final = 62
@@ -43,9 +44,10 @@ class Window(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlotLine:
-    """A slot as a volunteer sees it; `mine` is the state of their own row there, if any.
+    """A slot as a volunteer sees it.
 
-    `mine_id` is that row's id.
+    `mine` is the state of their own row there, if any, and `mine_id` its id; `place_in_line` counts
+    from 1, 0 is not waiting.
     """
 
     occasion: Occasion
@@ -54,6 +56,8 @@ class SlotLine:
     leader_name: str
     mine: AttendanceState | None
     mine_id: UUID | None
+    waiting_count: int
+    place_in_line: int
 
     @property
     def places_left(self) -> int:
@@ -69,6 +73,12 @@ class SlotLine:
     def has_begun(self) -> bool:
         """Tell whether it is too late to sign up."""
         return clock.now() >= self.slot.starts_at
+
+    @property
+    def can_wait(self) -> bool:
+        """Tell whether a place that comes free is still given to those who wait."""
+        until = timing.withdraw_until(self.slot.starts_at)
+        return self.places_left < 1 and clock.now() <= until
 
     @property
     def can_withdraw(self) -> bool:
@@ -115,16 +125,6 @@ class OccasionLine:
         return Window.CLOSED if is_over or is_cancelled else Window.OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesLine:
-    """A series with its site, its leader and the last day it is planned for."""
-
-    series: Series
-    site: Site
-    leader_name: str
-    planned_until: date | None
-
-
 def upcoming_slots(session: Session, actor: Actor) -> list[SlotLine]:
     """Return the slots of the coming two months that are not over, with the reader's own rows."""
     actor.require(Permission.TAKE_PART)
@@ -149,6 +149,16 @@ def slots_of(session: Session, actor: Actor, occasion_id: UUID) -> list[SlotLine
     actor.require(Permission.TAKE_PART)
     checks.fetch(session, actor, Occasion, occasion_id, "occasion")
     return _slot_lines(session, actor, Occasion.id == occasion_id)
+
+
+def occasion_of(session: Session, actor: Actor, slot_id: UUID) -> UUID:
+    """Return the occasion of a slot.
+
+    Raises:
+        NotHere: `not_found`.
+    """
+    actor.require(Permission.TAKE_PART)
+    return checks.fetch(session, actor, Slot, slot_id, "slot").occasion_id
 
 
 def next_slot(session: Session, actor: Actor) -> SlotLine | None:
@@ -211,23 +221,6 @@ def sites(session: Session, actor: Actor) -> list[Site]:
     )
 
 
-def series(session: Session, actor: Actor) -> list[SeriesLine]:
-    """Return the community's series by title, each with the last day it is planned for."""
-    actor.require(Permission.PLAN_SERVICE)
-    return [SeriesLine(*line) for line in session.execute(_series_query(actor))]
-
-
-def series_line(session: Session, actor: Actor, series_id: UUID) -> SeriesLine:
-    """Return one series.
-
-    Raises:
-        NotHere: `not_found`.
-    """
-    actor.require(Permission.PLAN_SERVICE)
-    checks.fetch(session, actor, Series, series_id, "series")
-    return SeriesLine(*session.execute(_series_query(actor).where(Series.id == series_id)).one())
-
-
 def leaders(session: Session, actor: Actor) -> list[Member]:
     """Return the active members who may lead an occasion, by name."""
     actor.require(Permission.PLAN_SERVICE)
@@ -251,32 +244,23 @@ def leaders(session: Session, actor: Actor) -> list[Member]:
 # ---------------------------------------------------------------- private
 
 
-def _series_query(actor: Actor) -> Select[Series, Site, str, date | None]:
-    last = (
-        select(func.max(Occasion.occurs_on))
-        .where(Occasion.community_id == Series.community_id, Occasion.series_id == Series.id)
-        .scalar_subquery()
-    )
-    leader = aliased(Member)
-    return (
-        select(Series, Site, leader.name, last)
-        .join(Site, and_(Site.community_id == Series.community_id, Site.id == Series.site_id))
-        .join(
-            leader,
-            and_(leader.community_id == Series.community_id, leader.id == Series.leader_member_id),
-        )
-        .where(Series.community_id == actor.community_id)
-        .order_by(Series.title, Series.id)
-        .limit(LISTED_MAX)
-    )
-
-
 def _slot_query(
     actor: Actor,
-) -> Select[Occasion, Slot, Site, str, AttendanceState | None, UUID | None]:
-    leader = aliased(Member)
+) -> Select[Occasion, Slot, Site, str, AttendanceState | None, UUID | None, int, int]:
+    leader, mine = aliased(Member), aliased(Wait)
+    own_place = _waits(mine, mine.place).where(mine.member_id == actor.member_id).scalar_subquery()
+    ahead, line = aliased(Wait), aliased(Wait)
     return (
-        select(Occasion, Slot, Site, leader.name, Attendance.state, Attendance.id)
+        select(
+            Occasion,
+            Slot,
+            Site,
+            leader.name,
+            Attendance.state,
+            Attendance.id,
+            _waits(line, func.count()).scalar_subquery(),
+            _waits(ahead, func.count()).where(ahead.place <= own_place).scalar_subquery(),
+        )
         .join(
             Slot, and_(Slot.community_id == Occasion.community_id, Slot.occasion_id == Occasion.id)
         )
@@ -298,6 +282,20 @@ def _slot_query(
         .where(Occasion.community_id == actor.community_id)
         .order_by(Slot.starts_at, Occasion.title, Slot.id)
         .limit(LISTED_MAX)
+    )
+
+
+def _waits(of: type[Wait], column: Any) -> Select[int]:
+    """Select a column of the open waits of the slot of the query around it."""
+    return (
+        select(column)
+        .select_from(of)
+        .where(
+            of.community_id == Slot.community_id,
+            of.slot_id == Slot.id,
+            of.state == WaitState.WAITING,
+        )
+        .correlate(Slot)
     )
 
 

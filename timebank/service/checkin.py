@@ -37,7 +37,7 @@ from timebank.service.decide import (
 )
 from timebank.service.errors import Full, NonceReused, NotHere, WrongField
 from timebank.service.models import Attendance, AttendanceState, Provenance, ScanEvent
-from timebank.service.signup import take_place
+from timebank.service.places import take_place
 from timebank.service.venue import MemberRows, Venue
 
 NONCE_LENGTH_MIN: Final = 8

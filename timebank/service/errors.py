@@ -8,8 +8,10 @@
     Refused      full, overlap, suspended, too_late, occasion_over, occasion_cancelled,
                  nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance,
                  not_settled, correction_open, correction_decided, correction_outdated,
-                 nothing_to_correct, points_spent, dispute_open, dispute_answered
-    Invalid      wrong_recurrence, wrong_field, wrong_times, not_a_leader
+                 nothing_to_correct, points_spent, dispute_open, dispute_answered,
+                 already_came, occasion_settled, day_taken, series_over, places_taken,
+                 on_the_list, places_free, queue_full, too_late_to_wait, nothing_to_leave
+    Invalid      wrong_recurrence, never_occurs, wrong_field, wrong_times, not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
 """
@@ -112,6 +114,83 @@ class HasAttendance(Refused):
 
     code = "has_attendance"
     message = N_("%(count)s people have already checked in at %(title)s; it cannot be called off.")
+
+
+class AlreadyCame(Refused):
+    """An occasion where somebody has checked in stays on its day."""
+
+    code = "already_came"
+    message = N_("%(count)s people have already checked in at %(title)s; it cannot be moved.")
+
+
+class OccasionSettled(Refused):
+    """The list was confirmed; the occasion is history."""
+
+    code = "occasion_settled"
+    message = N_("%(title)s has been settled and can no longer be changed.")
+
+
+class DayTaken(Refused):
+    """A series has one occasion on a day; the day that one was moved from counts too."""
+
+    code = "day_taken"
+    message = N_("%(title)s already has a day on %(on)s, or one that was moved from there.")
+
+
+class SeriesOver(Refused):
+    """The series has ended."""
+
+    code = "series_over"
+    message = N_("%(title)s has ended: there are no more days from %(ended_on)s on.")
+
+
+class PlacesTaken(Refused):
+    """Fewer places than people on the list."""
+
+    code = "places_taken"
+    message = N_("%(enrolled)s people are on the list; %(capacity)s places are too few.")
+
+
+class OnTheList(Refused):
+    """Who is on the list does not wait for it."""
+
+    code = "on_the_list"
+    message = N_("You are already on the list of %(title)s.")
+
+
+class PlacesFree(Refused):
+    """There is nothing to wait for."""
+
+    code = "places_free"
+    message = N_("%(free)s places are free: sign up instead of waiting.")
+
+
+class QueueFull(Refused):
+    """The queue is so long that nobody behind it would get a place."""
+
+    code = "queue_full"
+    message = N_("%(count)s people wait already.")
+
+
+class TooLateToWait(Refused):
+    """No place is given by itself any more."""
+
+    code = "too_late_to_wait"
+    message = N_("Free places were given to those who wait until %(until)s.")
+
+
+class NothingToLeave(Refused):
+    """The member never waited here."""
+
+    code = "nothing_to_leave"
+    message = N_("You do not wait for a place at %(title)s.")
+
+
+class NeverOccurs(Invalid):
+    """The RRULE has no day."""
+
+    code = "never_occurs"
+    message = N_("This repetition has no day in the ten years from %(starts_on)s on.")
 
 
 class WrongRecurrence(Invalid):

@@ -3,7 +3,7 @@
 Words: a *series* is the recurring plan (RRULE) of one activity at one site; an *occasion* is that
 activity on one day; a *slot* is a time window of it with a capacity; an *attendance* is one member
 at one occasion, from sign-up to posting; a *scan
-event* is the append-only record of one scan.
+event* is the append-only record of one scan; a *wait* is a member in the queue of a full slot.
 """
 
 from datetime import date, datetime
@@ -23,18 +23,30 @@ __all__ = [
     "AttendanceState",
     "Category",
     "Occasion",
+    "OccasionKind",
     "OccasionStatus",
     "Provenance",
     "ScanEvent",
     "Series",
     "Site",
     "Slot",
+    "Wait",
+    "WaitState",
 ]
 
 TITLE_LENGTH_MAX = 60
 ADDRESS_LENGTH_MAX = 120
 CAPACITY_MAX = 10_000
 STRICT = {"sqlite_strict": True}
+
+
+class OccasionKind(StrEnum):
+    """What an occasion is called; nothing else follows from it: hours and points count alike."""
+
+    SERVICE_DAY = "service_day"
+    DUTY_SHIFT = "duty_shift"
+    TRAINING = "training"
+    MEETING = "meeting"
 
 
 class OccasionStatus(StrEnum):
@@ -56,6 +68,16 @@ class AttendanceState(StrEnum):
     NO_SHOW = "no_show"
     DISPUTED = "disputed"
     VOID = "void"
+
+
+class WaitState(StrEnum):
+    """Where a member stands in the queue of a slot."""
+
+    WAITING = "waiting"
+    PLACED = "placed"
+    LEFT = "left"
+    PASSED_OVER = "passed_over"
+    """A place came free that they could not take: busy at that time, or suspended."""
 
 
 class Site(Base):
@@ -98,11 +120,16 @@ class Series(Base):
     leader_member_id: Mapped[UUID]
     title: Mapped[str]
     category: Mapped[Category] = mapped_column(states(Category, "category"))
+    kind: Mapped[OccasionKind] = mapped_column(
+        states(OccasionKind, "kind"), default=OccasionKind.SERVICE_DAY
+    )
     rule: Mapped[str]
     starts_on: Mapped[date]
     start_time: Mapped[str]
     end_time: Mapped[str]
     capacity: Mapped[int] = mapped_column(Count)
+    ended_on: Mapped[date | None]
+    """The series ended: it has no days from here on."""
 
 
 class Occasion(Base):
@@ -122,6 +149,11 @@ class Occasion(Base):
             name="fk_occasion_leader",
         ),
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        sa.CheckConstraint("sequence >= 0", name="sequence"),
+        sa.Index(
+            "uq_occasion_moved_from", "community_id", "series_id", "moved_from_on", unique=True
+        ),
+        sa.Index("ix_occasion_starts_at", "community_id", "starts_at"),
         sa.Index("ix_occasion_occurs_on", "community_id", "occurs_on"),
         STRICT,
     )
@@ -135,12 +167,21 @@ class Occasion(Base):
     leader_member_id: Mapped[UUID]
     title: Mapped[str]
     category: Mapped[Category] = mapped_column(states(Category, "category"))
+    kind: Mapped[OccasionKind] = mapped_column(
+        states(OccasionKind, "kind"), default=OccasionKind.SERVICE_DAY
+    )
     occurs_on: Mapped[date]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     status: Mapped[OccasionStatus] = mapped_column(
         states(OccasionStatus, "status"), default=OccasionStatus.PLANNED
     )
+    moved_from_on: Mapped[date | None]
+    """The day of the series that was moved, so that planning does not make it again."""
+    sequence: Mapped[int] = mapped_column(Count, default=0)
+    """How often what is announced has changed: SEQUENCE of the calendar feed."""
+    revised_at: Mapped[datetime | None]
+    """When it last did; None for one that stands as it was first planned."""
 
 
 class Slot(Base):
@@ -227,6 +268,38 @@ class Attendance(Base):
     """Member who confirmed; None with a confirmed_at only for the system itself."""
     confirmed_at: Mapped[datetime | None]
     transaction_id: Mapped[UUID | None]
+
+
+class Wait(Base):
+    """A member in the queue of a full slot; `place` is the order of asking, and never changes."""
+
+    __tablename__ = "slot_wait"
+    __table_args__ = (
+        sa.UniqueConstraint("community_id", "slot_id", "place"),
+        sa.ForeignKeyConstraint(["community_id", "slot_id"], ["slot.community_id", "slot.id"]),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.CheckConstraint("place > 0", name="place"),
+        sa.CheckConstraint("(state = 'waiting') = (ended_at IS NULL)", name="waiting_is_open"),
+        sa.Index(
+            "uq_slot_wait_open",
+            *("community_id", "slot_id", "member_id"),
+            unique=True,
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
+        ),
+        STRICT,
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    slot_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    place: Mapped[int] = mapped_column(Count)
+    state: Mapped[WaitState] = mapped_column(states(WaitState, "state"), default=WaitState.WAITING)
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class ScanEvent(Base):

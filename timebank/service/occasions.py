@@ -1,7 +1,7 @@
-"""Planning: sites, recurring series, the occasions they make, single occasions, calling off.
+"""Planning: sites and occasions.
 
-The story: a social worker names a site, says "every month on the 9th, 9:00-11:30, 15 places" as a
-series, and plans it up to a day; planning again makes only what is missing.
+The story: a social worker names a site and plans an occasion there, or a series of
+them (`repeating`). What becomes of an occasion afterwards stands in `changes`.
 
 Invariants: an occasion has one or more slots that do not overlap; its short code begins with the
 community's code, so it is unique across the system.
@@ -9,14 +9,14 @@ community's code, so it is unique across the system.
 
 import base64
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -24,23 +24,16 @@ from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community
-from timebank.service import checks, recurrence, timing
-from timebank.service.errors import (
-    HasAttendance,
-    OccasionCancelled,
-    WrongField,
-    WrongTimes,
-)
+from timebank.service import checks, timing
+from timebank.service.errors import OccasionCancelled, WrongField, WrongTimes
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
     CAPACITY_MAX,
     TITLE_LENGTH_MAX,
-    Attendance,
-    AttendanceState,
     Category,
     Occasion,
+    OccasionKind,
     OccasionStatus,
-    Series,
     Site,
     Slot,
 )
@@ -69,6 +62,7 @@ class Activity:
     leader_member_id: UUID
     title: str
     category: Category
+    kind: OccasionKind = OccasionKind.SERVICE_DAY
 
 
 # ---------------------------------------------------------------- sites
@@ -100,107 +94,6 @@ def create_site(session: Session, actor: Actor, *, name: str, address: str) -> S
     return site
 
 
-# ---------------------------------------------------------------- series
-
-
-def create_series(
-    session: Session,
-    actor: Actor,
-    *,
-    activity: Activity,
-    rule: str,
-    starts_on: date,
-    slot: SlotPlan,
-) -> Series:
-    """Add a recurring activity; nothing is planned yet, see `plan_series`.
-
-    Args:
-        session: a write session.
-        actor: a social worker.
-        activity: what, where, led by whom.
-        rule: RRULE by days, such as `FREQ=MONTHLY;BYMONTHDAY=9`.
-        starts_on: first day the rule counts from, at most 400 days from today.
-        slot: local times and places of every occasion.
-
-    Raises:
-        NotAllowed: `not_allowed`.
-        NotHere: `not_found`, no such site or member.
-        WrongField, WrongTimes, WrongRecurrence, NotALeader: what was typed cannot be used.
-    """
-    actor.require(Permission.PLAN_SERVICE)
-    checked = _checked_activity(session, actor, activity)
-    recurrence.read_recurrence(rule)
-    today = clock.today(checks.community_of(session, actor).time_zone)
-    if abs((starts_on - today).days) > PLANNING_DAYS_MAX:
-        raise WrongField(field="starts_on", expected=f"±{PLANNING_DAYS_MAX} d")
-    [slot] = _check_slots([slot])
-    series = Series(
-        community_id=actor.community_id,
-        id=new_id(),
-        site_id=checked.site_id,
-        leader_member_id=checked.leader_member_id,
-        title=checked.title,
-        category=checked.category,
-        rule=rule.upper(),
-        starts_on=starts_on,
-        start_time=slot.start_time,
-        end_time=slot.end_time,
-        capacity=slot.capacity,
-    )
-    session.add(series)
-    audit.record(session, actor, "create_series", f"service_series:{series.id}")
-    session.flush()
-    return series
-
-
-def plan_series(session: Session, actor: Actor, *, series_id: UUID, until: date) -> list[Occasion]:
-    """Make the occasions of a series from today up to a day; those that stand are left alone.
-
-    Args:
-        session: a write session.
-        actor: a social worker.
-        series_id: the series; its row is locked, so that two plannings do not meet.
-        until: last day, at most 400 days ahead.
-
-    Returns:
-        The occasions that were missing, by day.
-
-    Raises:
-        NotAllowed: `not_allowed`.
-        NotHere: `not_found`.
-        WrongField: `wrong_field`, too far ahead.
-    """
-    actor.require(Permission.PLAN_SERVICE)
-    community = checks.community_of(session, actor)
-    series = checks.fetch(session, actor, Series, series_id, "series")
-    session.refresh(series, with_for_update=True)
-    today = clock.today(community.time_zone)
-    if until > today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(field="until", expected=f"0–{PLANNING_DAYS_MAX} d")
-    begin = max(series.starts_on, today)
-    days = recurrence.dates(series.rule, starts_on=series.starts_on, begin=begin, until=until)
-    standing = set(
-        session.scalars(
-            select(Occasion.occurs_on).where(
-                Occasion.community_id == actor.community_id,
-                Occasion.series_id == series_id,
-                Occasion.occurs_on >= begin,
-            )
-        )
-    )
-    activity = Activity(series.site_id, series.leader_member_id, series.title, series.category)
-    slot = SlotPlan(series.start_time, series.end_time, series.capacity)
-    missing = [day for day in days if day not in standing]
-    codes = _short_codes(session, community, len(missing))
-    made = [
-        _occasion(community, activity, day, [slot], code)
-        for day, code in zip(missing, codes, strict=True)
-    ]
-    for occasion, _ in made:
-        occasion.series_id = series_id
-    return _added(session, made)
-
-
 # ---------------------------------------------------------------- occasions
 
 
@@ -228,47 +121,40 @@ def create_occasion(
     """
     actor.require(Permission.PLAN_SERVICE)
     community = checks.community_of(session, actor)
-    checked = _checked_activity(session, actor, activity)
-    planned = _check_slots(slots)
-    today = clock.today(community.time_zone)
-    if not today <= occurs_on <= today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(field="occurs_on", expected=f"0–{PLANNING_DAYS_MAX} d")
-    [code] = _short_codes(session, community, 1)
-    made = _occasion(community, checked, occurs_on, planned, code)
-    audit.record(session, actor, "create_occasion", f"occasion:{made[0].id}")
-    return _added(session, [made])[0]
+    checked = checked_activity(session, actor, activity)
+    planned = checked_slots(slots)
+    require_day_ahead(community, occurs_on)
+    [made] = make_occasions(session, community, checked, [occurs_on], planned)
+    audit.record(session, actor, "create_occasion", f"occasion:{made.id}")
+    return made
 
 
-def cancel_occasion(session: Session, actor: Actor, *, occasion_id: UUID, reason: str) -> Occasion:
-    """Call an occasion off while nobody has checked in; calling off twice changes nothing.
+def make_occasions(
+    session: Session,
+    community: Community,
+    activity: Activity,
+    days: Sequence[date],
+    slots: list[SlotPlan],
+    series_id: UUID | None = None,
+) -> list[Occasion]:
+    """Make an occasion on each of some days.
 
-    Raises:
-        NotAllowed: `not_allowed`.
-        NotHere: `not_found`.
-        WrongField: `wrong_field`, no reason.
-        HasAttendance: `has_attendance`.
-        OccasionCancelled: `occasion_cancelled`, when it is already closed.
+    Args:
+        session: a write session.
+        community: whose.
+        activity: checked.
+        days: local days, none twice.
+        slots: checked; the same on each day.
+        series_id: of which the days are; None for single ones.
     """
-    actor.require(Permission.PLAN_SERVICE)
-    why = checks.text("reason", reason, ADDRESS_LENGTH_MAX)
-    occasion = lock_occasion(session, actor, occasion_id)
-    if occasion.status is OccasionStatus.CANCELLED:
-        return occasion
-    came = session.scalar(
-        select(func.count())
-        .select_from(Attendance)
-        .where(
-            Attendance.community_id == actor.community_id,
-            Attendance.occasion_id == occasion_id,
-            Attendance.state.not_in([AttendanceState.ENROLLED, AttendanceState.WITHDRAWN]),
-        )
-    )
-    if came:
-        raise HasAttendance(count=came, title=occasion.title)
-    occasion.status = OccasionStatus.CANCELLED
-    audit.record(session, actor, "cancel_occasion", f"occasion:{occasion.id}", reason=why)
-    session.flush()
-    return occasion
+    codes = _short_codes(session, community, len(days))
+    made = [
+        _occasion(community, activity, day, slots, code)
+        for day, code in zip(days, codes, strict=True)
+    ]
+    for occasion, _ in made:
+        occasion.series_id = series_id
+    return _added(session, made)
 
 
 def lock_occasion(session: Session, actor: Actor, occasion_id: UUID) -> Occasion:
@@ -278,23 +164,38 @@ def lock_occasion(session: Session, actor: Actor, occasion_id: UUID) -> Occasion
     return occasion
 
 
+def hold_occasion(session: Session, actor: Actor, occasion_id: UUID) -> Occasion:
+    """Return an occasion held as it is, with others who hold it, until the transaction ends."""
+    occasion = checks.fetch(session, actor, Occasion, occasion_id, "occasion")
+    session.refresh(occasion, with_for_update={"read": True})
+    return occasion
+
+
 def require_standing(occasion: Occasion) -> None:
     """Refuse (409 `occasion_cancelled`) an occasion that was called off."""
     if occasion.status is OccasionStatus.CANCELLED:
         raise OccasionCancelled(title=occasion.title)
 
 
+def require_day_ahead(community: Community, occurs_on: date) -> None:
+    """Refuse (422 `wrong_field`) a day before today or more than 400 days ahead."""
+    today = clock.today(community.time_zone)
+    if not today <= occurs_on <= today + timedelta(days=PLANNING_DAYS_MAX):
+        raise WrongField(field="occurs_on", expected=f"0–{PLANNING_DAYS_MAX} d")
+
+
 # ---------------------------------------------------------------- private
 
 
-def _checked_activity(session: Session, actor: Actor, activity: Activity) -> Activity:
+def checked_activity(session: Session, actor: Actor, activity: Activity) -> Activity:
+    """Return the activity with its title cleaned; refuse what is not here or cannot lead."""
     checks.fetch(session, actor, Site, activity.site_id, "site")
     checks.require_leader(session, actor, activity.leader_member_id)
     title = checks.text("title", activity.title, TITLE_LENGTH_MAX)
-    return Activity(activity.site_id, activity.leader_member_id, title, activity.category)
+    return replace(activity, title=title)
 
 
-def _check_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
+def checked_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
     """Return the slots by begin; refuse times that cannot be, and overlaps."""
     typed = [
         SlotPlan(
@@ -354,6 +255,7 @@ def _occasion(
         leader_member_id=activity.leader_member_id,
         title=activity.title,
         category=activity.category,
+        kind=activity.kind,
         occurs_on=day,
         starts_at=made[0].starts_at,
         ends_at=made[-1].ends_at,

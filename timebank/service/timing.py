@@ -78,6 +78,11 @@ def at_local(day: date, clock_text: str, zone: str) -> datetime:
     return datetime.combine(day, wall, ZoneInfo(zone)).astimezone(UTC)
 
 
+def at_wall(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the UTC moment of a wall-clock reading in a zone."""
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
 def two_digits(text: str) -> str:
     """Return `9:05`, also with a full-width colon, as `09:05`; other text as it is."""
     plain = text.strip().replace("：", ":")

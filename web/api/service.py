@@ -10,19 +10,21 @@ from timebank.actors import Permission
 from timebank.contributions import Category, Provenance
 from timebank.rewards import points
 from timebank.rewards.points import DAILY_MINUTES_MAX, POINTS_PER_HOUR_MAX, Policy
-from timebank.service import calendar, occasions, signup
-from timebank.service.calendar import SeriesLine, SlotLine
+from timebank.service import calendar, occasions, repeating, signup
+from timebank.service.calendar import SlotLine
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
     CAPACITY_MAX,
     TITLE_LENGTH_MAX,
     Attendance,
     AttendanceState,
+    OccasionKind,
     OccasionStatus,
     Site,
 )
 from timebank.service.occasions import SLOTS_MAX, Activity, SlotPlan
 from timebank.service.recurrence import RULE_LENGTH_MAX
+from timebank.service.repeating import SeriesLine
 from web.api import Args, Out, area
 from web.auth import allow, current_actor
 from web.fields import Choice, Date, Identifier, Minutes, Points, Text, WholeNumber
@@ -62,6 +64,7 @@ class ActivityArgs(Args):
     leader_member_id = Identifier(required=True)
     title = Text(required=True, length_min=1, length_max=TITLE_LENGTH_MAX)
     category = Choice(Category, required=True)
+    kind = Choice(OccasionKind, load_default=OccasionKind.SERVICE_DAY)
 
 
 class OccasionArgs(ActivityArgs):
@@ -81,18 +84,6 @@ class SeriesArgs(ActivityArgs):
     slot = ma.fields.Nested(SlotArgs, required=True)
 
 
-class PlanArgs(Args):
-    """How far a series is planned."""
-
-    until = Date(required=True)
-
-
-class CancellationArgs(Args):
-    """Why something is called off."""
-
-    reason = Text(required=True, length_min=1, length_max=ADDRESS_LENGTH_MAX)
-
-
 class EnrolmentArgs(Args):
     """A sign-up; without `member_id` the one who asks."""
 
@@ -107,13 +98,18 @@ class WithdrawalArgs(Args):
 
 
 class SlotOut(Out):
-    """A time window with its free places; `mine` is the state of the asker's own row."""
+    """A time window with its free places; `mine` is the state of the asker's own row.
+
+    `place_in_line` counts from 1; 0 is not waiting.
+    """
 
     id = Identifier(required=True, attribute="slot.id")
     starts_at = ma.fields.AwareDateTime(required=True, attribute="slot.starts_at")
     ends_at = ma.fields.AwareDateTime(required=True, attribute="slot.ends_at")
     capacity = ma.fields.Integer(required=True, attribute="slot.capacity")
     places_left = ma.fields.Integer(required=True)
+    waiting_count = ma.fields.Integer(required=True)
+    place_in_line = ma.fields.Integer(required=True)
     mine = Choice(AttendanceState, required=True, allow_none=True)
 
 
@@ -123,6 +119,7 @@ class OccasionOut(Out):
     id = Identifier(required=True)
     title = ma.fields.String(required=True)
     category = Choice(Category, required=True)
+    kind = Choice(OccasionKind, required=True)
     occurs_on = Date(required=True)
     starts_at = ma.fields.AwareDateTime(required=True)
     ends_at = ma.fields.AwareDateTime(required=True)
@@ -132,21 +129,14 @@ class OccasionOut(Out):
     slots = ma.fields.List(ma.fields.Nested(SlotOut), required=True)
 
 
-class OccasionIdOut(Out):
-    """An occasion that was just planned."""
-
-    id = Identifier(required=True)
-    title = ma.fields.String(required=True)
-    occurs_on = Date(required=True)
-    status = Choice(OccasionStatus, required=True)
-
-
 class SeriesOut(Out):
     """A recurring activity."""
 
     id = Identifier(required=True, attribute="series.id")
     title = ma.fields.String(required=True, attribute="series.title")
     category = Choice(Category, required=True, attribute="series.category")
+    kind = Choice(OccasionKind, required=True, attribute="series.kind")
+    ended_on = Date(required=True, allow_none=True, attribute="series.ended_on")
     rule = ma.fields.String(required=True, attribute="series.rule")
     starts_on = Date(required=True, attribute="series.starts_on")
     start_time = ma.fields.String(required=True, attribute="series.start_time")
@@ -253,18 +243,6 @@ def show_occasion(occasion_id: UUID) -> dict[str, Any]:
         return _grouped(calendar.slots_of(session, current_actor(), occasion_id))
 
 
-@blueprint.route("/occasions/<uuid:occasion_id>/cancellation", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
-@blueprint.arguments(CancellationArgs)
-@blueprint.response(200, OccasionIdOut)
-def cancel_occasion(args: dict[str, Any], occasion_id: UUID) -> object:
-    """Call an occasion off while nobody has checked in; again changes nothing."""
-    with begin() as session:
-        return occasions.cancel_occasion(
-            session, current_actor(), occasion_id=occasion_id, reason=args["reason"]
-        )
-
-
 # ---------------------------------------------------------------- sites and series
 
 
@@ -293,7 +271,7 @@ def create_site(args: dict[str, Any]) -> Site:
 def list_series() -> list[SeriesLine]:
     """List the series by title."""
     with reading() as session:
-        return calendar.series(session, current_actor())
+        return repeating.series(session, current_actor())
 
 
 @blueprint.route("/series", methods=["POST"])
@@ -303,7 +281,7 @@ def list_series() -> list[SeriesLine]:
 def create_series(args: dict[str, Any]) -> SeriesLine:
     """Add a series; its occasions are planned by a call of their own."""
     with begin() as session:
-        made = occasions.create_series(
+        made = repeating.create_series(
             session,
             current_actor(),
             activity=_activity(args),
@@ -311,19 +289,7 @@ def create_series(args: dict[str, Any]) -> SeriesLine:
             starts_on=args["starts_on"],
             slot=SlotPlan(**args["slot"]),
         )
-        return calendar.series_line(session, current_actor(), made.id)
-
-
-@blueprint.route("/series/<uuid:series_id>/occasions", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
-@blueprint.arguments(PlanArgs)
-@blueprint.response(201, OccasionIdOut(many=True))
-def plan_series(args: dict[str, Any], series_id: UUID) -> object:
-    """Plan a series up to a day; answers the occasions that were missing."""
-    with begin() as session:
-        return occasions.plan_series(
-            session, current_actor(), series_id=series_id, until=args["until"]
-        )
+        return repeating.series_line(session, current_actor(), made.id)
 
 
 # ---------------------------------------------------------------- signing up
@@ -380,13 +346,14 @@ def release_policy(args: dict[str, Any]) -> Policy:
 
 
 def _activity(args: dict[str, Any]) -> Activity:
-    return Activity(args["site_id"], args["leader_member_id"], args["title"], args["category"])
+    names = ("site_id", "leader_member_id", "title", "category", "kind")
+    return Activity(**{name: args[name] for name in names})
 
 
 def _grouped(lines: list[SlotLine]) -> dict[str, Any]:
     """Return one occasion with its slots, as `OccasionOut` dumps it."""
     first = lines[0]
-    names = ("id", "title", "category", "occurs_on", "starts_at", "ends_at", "status")
+    names = ("id", "title", "category", "kind", "occurs_on", "starts_at", "ends_at", "status")
     return {
         **{name: getattr(first.occasion, name) for name in names},
         "site": first.site,

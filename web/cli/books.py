@@ -44,7 +44,9 @@ def verify(*, is_full: bool, anchor_file: TextIO | None, is_json: bool) -> None:
     except ValueError as error:
         raise click.ClickException(f"{anchor_file and anchor_file.name}: {error}") from None
     if anchor_file is not None and not anchors:
-        raise click.ClickException(f"{anchor_file.name}: no head in it; `seal --anchor` writes them")
+        raise click.ClickException(
+            f"{anchor_file.name}: no head in it; `seal --anchor` writes them"
+        )
     with open_book() as book:
         with book.database.reading() as session:
             since = {} if is_full else self_checks.checkpoints(session)

@@ -11,11 +11,11 @@ from granian.server import Server
 
 from migrations import run as migrations
 from timebank.insight import rights
-from timebank.insight.upkeep import Upkeep, chores_of_webhooks
+from timebank.insight.upkeep import Upkeep, chores_of_messages, chores_of_webhooks
 from timebank.people import organisations
 from timebank.people.sign_in import find_person
 from timebank.settings import Settings
-from web import logs
+from web import logs, message_words
 from web.cli.book import OpenBook, open_book, require_current
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ def _serve(settings: Settings) -> None:
     logs.configure()
     upkeep = Upkeep(settings.database_url)
     post = Upkeep(settings.database_url, chores_of_webhooks(settings))
+    # A thread of its own: a mail server that does not answer holds up neither seals nor webhooks.
+    letters = Upkeep(
+        settings.database_url,
+        chores_of_messages(settings, message_words.composer(settings)),
+    )
     server = Server(
         APPLICATION,
         factory=True,
@@ -155,5 +160,6 @@ def _serve(settings: Settings) -> None:
     )
     server.on_reload(upkeep.restart)
     server.on_reload(post.restart)
-    with upkeep, post:
+    server.on_reload(letters.restart)
+    with upkeep, post, letters:
         server.serve()

@@ -11,8 +11,13 @@ from timebank import clock
 from timebank.actors import Permission
 from timebank.contributions import Category
 from timebank.errors import Refusal
-from timebank.service import calendar, occasions, recurrence, roster, signup
-from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
+from timebank.service import calendar, changes, occasions, recurrence, repeating, roster, signup
+from timebank.service.models import (
+    ADDRESS_LENGTH_MAX,
+    CAPACITY_MAX,
+    TITLE_LENGTH_MAX,
+    OccasionKind,
+)
 from timebank.service.occasions import Activity, SlotPlan
 from web import service_words
 from web.api import Args
@@ -58,6 +63,7 @@ class ActivityForm(Args):
         required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Title")}
     )
     category = Choice(Category, required=True, metadata={"label": N_("Kind")})
+    kind = Choice(OccasionKind, required=True, metadata={"label": N_("Called")})
     site_id = Identifier(required=True, metadata={"label": N_("Site")})
     leader_member_id = Identifier(required=True, metadata={"label": N_("Leader")})
     start_time = Text(
@@ -163,7 +169,7 @@ def cancel(occasion_id: UUID) -> Answer:
     if form.is_valid:
         try:
             with begin() as session:
-                occasions.cancel_occasion(
+                changes.cancel_occasion(
                     session, current_actor(), occasion_id=occasion_id, reason=form.data["reason"]
                 )
         except Refusal as refusal:
@@ -222,7 +228,7 @@ def create_series() -> Answer:
         today = clock.today(current_standing().community.time_zone)
         try:
             with begin() as session:
-                made = occasions.create_series(
+                made = repeating.create_series(
                     session,
                     current_actor(),
                     activity=_activity(form.data),
@@ -230,7 +236,7 @@ def create_series() -> Answer:
                     starts_on=form.data["starts_on"],
                     slot=_slot(form.data),
                 )
-                planned = occasions.plan_series(
+                planned = repeating.plan_series(
                     session, current_actor(), series_id=made.id, until=today + PLAN_AHEAD
                 )
                 count = len(planned)
@@ -248,7 +254,7 @@ def plan(series_id: UUID) -> Response:
     """Plan a series one year ahead; what stands is left alone."""
     today = clock.today(current_standing().community.time_zone)
     with begin() as session:
-        made = occasions.plan_series(
+        made = repeating.plan_series(
             session, current_actor(), series_id=series_id, until=today + PLAN_AHEAD
         )
         count = len(made)
@@ -283,7 +289,8 @@ def create_site() -> Answer:
 
 
 def _activity(data: dict[str, Any]) -> Activity:
-    return Activity(data["site_id"], data["leader_member_id"], data["title"], data["category"])
+    names = ("site_id", "leader_member_id", "title", "category", "kind")
+    return Activity(**{name: data[name] for name in names})
 
 
 def _slot(data: dict[str, Any]) -> SlotPlan:
@@ -295,6 +302,7 @@ def _field(refusal: Refusal) -> str:
     fields = {
         "wrong_times": "start_time",
         "wrong_recurrence": "rule",
+        "never_occurs": "rule",
         "not_a_leader": "leader_member_id",
     }
     return fields.get(refusal.code, str(refusal.details.get("field", "")))
@@ -304,13 +312,16 @@ def _activity_page(template: str, form: Form) -> str:
     with reading() as session:
         known_sites = calendar.sites(session, current_actor())
         known_leaders = calendar.leaders(session, current_actor())
-        lines = calendar.series(session, current_actor())
+        lines = repeating.series(session, current_actor())
     return render_template(
         template,
         form=form,
         series=lines,
         sites=[(site.id, f"{site.name} {site.address}") for site in known_sites],
         leaders=[(leader.id, leader.name) for leader in known_leaders],
+        kinds=[
+            (value.value, say(text, {})) for value, text in service_words.KINDS_OF_OCCASION.items()
+        ],
         categories=[
             (value.value, say(text, {})) for value, text in service_words.CATEGORIES.items()
         ],

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from timebank.actors import Permission
-from timebank.service import calendar, record, signup
+from timebank.service import calendar, record, signup, waiting
 from timebank.service.record import Book
 from web.auth import allow, current_actor
 from web.fields import Identifier
@@ -113,6 +113,28 @@ def withdraw(occasion_id: UUID) -> Response:
     with begin() as session:
         signup.withdraw(session, current_actor(), occasion_id=occasion_id)
     flash(_("Your sign-up has been withdrawn; the place is free for somebody else."), "ok")
+    return redirect(url_for("volunteer.day", occasion_id=occasion_id))
+
+
+@blueprint.post("/days/wait/<uuid:slot_id>")
+@allow(Permission.TAKE_PART)
+def wait(slot_id: UUID) -> Response:
+    """Wait for a place in a full slot; pressing again changes nothing."""
+    with begin() as session:
+        asked = waiting.wait(session, current_actor(), slot_id=slot_id)
+        occasion_id = calendar.occasion_of(session, current_actor(), asked.slot_id)
+    flash(_("You wait for a place. When one comes free it is yours, and you get a message."), "ok")
+    return redirect(url_for("volunteer.day", occasion_id=occasion_id))
+
+
+@blueprint.post("/days/leave/<uuid:slot_id>")
+@allow(Permission.TAKE_PART)
+def leave(slot_id: UUID) -> Response:
+    """Wait no longer; pressing again changes nothing."""
+    with begin() as session:
+        left = waiting.leave(session, current_actor(), slot_id=slot_id)
+        occasion_id = calendar.occasion_of(session, current_actor(), left.slot_id)
+    flash(_("You no longer wait for a place."), "ok")
     return redirect(url_for("volunteer.day", occasion_id=occasion_id))
 
 

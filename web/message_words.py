@@ -1,0 +1,98 @@
+"""How messages are said: on the page in the reader's language, in a letter in the house's own."""
+
+import re
+from typing import Final
+
+from flask import Flask
+
+from timebank.messages.models import Message, MessageKind
+from timebank.messages.sending import Compose, Content
+from timebank.settings import Settings
+from web.i18n import N_, say, translations_of
+
+TEXTS: Final = {
+    MessageKind.CALLED_OFF: N_("%(title)s, %(when)s, has been called off: %(reason)s"),
+    MessageKind.SERIES_ENDED: N_(
+        "%(title)s does not take place any more: %(count)s days that you meant to come to are "
+        "called off, the first on %(when)s. %(reason)s"
+    ),
+    MessageKind.MOVED: N_(
+        "%(title)s has been moved from %(before)s to %(when)s, %(place)s. Your sign-up goes with "
+        "it; withdraw if you cannot come."
+    ),
+    MessageKind.MOVED_CLASH: N_(
+        "%(title)s has been moved from %(before)s to %(when)s, %(place)s. At that time you are "
+        "also signed up for %(other)s: please withdraw from one of the two."
+    ),
+    MessageKind.PLACE_GIVEN: N_(
+        "A place came free and is yours: %(title)s, %(when)s, %(place)s. Withdraw if you cannot "
+        "come."
+    ),
+    MessageKind.PASSED_OVER: N_(
+        "A place at %(title)s, %(when)s, came free, but you could not take it: you are busy at "
+        "that time, or suspended. It went on, and you no longer wait."
+    ),
+    MessageKind.REMINDER: N_("Tomorrow: %(title)s, %(when)s, %(place)s."),
+}
+SUBJECTS: Final = {
+    MessageKind.CALLED_OFF: N_("Called off"),
+    MessageKind.SERIES_ENDED: N_("Called off"),
+    MessageKind.MOVED: N_("Moved"),
+    MessageKind.MOVED_CLASH: N_("Moved"),
+    MessageKind.PLACE_GIVEN: N_("A place for you"),
+    MessageKind.PASSED_OVER: N_("No longer waiting"),
+    MessageKind.REMINDER: N_("Tomorrow"),
+}
+ICONS: Final = {
+    MessageKind.CALLED_OFF: "calendar-x",
+    MessageKind.SERIES_ENDED: "calendar-x",
+    MessageKind.MOVED: "calendar-event",
+    MessageKind.MOVED_CLASH: "exclamation-triangle",
+    MessageKind.PLACE_GIVEN: "calendar-check",
+    MessageKind.PASSED_OVER: "hourglass-bottom",
+    MessageKind.REMINDER: "bell",
+}
+PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
+_MOMENT: Final = re.compile(r"\d{4}-(\d\d)-(\d\d) (\d{1,2}:\d\d)")
+
+
+def text(message: Message) -> str:
+    """Return what a message says, in the reader's language."""
+    return say(TEXTS[message.kind], message.facts)
+
+
+def subject(message: Message) -> str:
+    """Return the headline of a message, in the reader's language."""
+    return say(SUBJECTS[message.kind], {})
+
+
+def composer(settings: Settings) -> Compose:
+    """Return what puts messages into letters, in the language of the setting.
+
+    A letter is written where no page is asked for, so nobody's own choice is known.
+    """
+    catalog = translations_of(settings.default_locale)
+    inbox = catalog.gettext(PLACE_OF_INBOX) % {"address": f"{settings.base_url}/me/messages"}
+
+    def compose(kind: MessageKind, facts: dict[str, str | int]) -> Content:
+        said = {name: _plain(value, settings.default_locale) for name, value in facts.items()}
+        sentence = catalog.gettext(TEXTS[kind]) % said
+        headline = f"{catalog.gettext(SUBJECTS[kind])}: {said['title']}"
+        return Content(headline, f"{sentence}\n\n{inbox}\n")
+
+    return compose
+
+
+def _plain(value: str | int, locale: str) -> str | int:
+    """Return 11月9日 9:00 for 2026-11-09 9:00, in a Chinese letter; everything else as it is."""
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) and locale == "zh" else None
+    return f"{int(found[1])}月{int(found[2])}日 {found[3]}" if found else value
+
+
+def init(app: Flask) -> None:
+    """Give the templates these words."""
+    app.jinja_env.globals.update(
+        said_message=text,
+        said_message_subject=subject,
+        message_icon=lambda message: ICONS[message.kind],
+    )
