@@ -7,9 +7,20 @@ from timebank.insight import webhook_models as webhooks
 from timebank.people import models as people
 from timebank.rewards import models as rewards
 from timebank.service import models as service
+from timebank.service import offline_models as offline
 from timebank.shop import models as shop
 
-__all__ = ["Base", "audit", "insight", "people", "rewards", "service", "shop", "webhooks"]
+__all__ = [
+    "Base",
+    "audit",
+    "insight",
+    "offline",
+    "people",
+    "rewards",
+    "service",
+    "shop",
+    "webhooks",
+]
 
 GLOBAL_TABLES: dict[str, str] = {
     "street": "stands above communities",

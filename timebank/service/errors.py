@@ -4,7 +4,8 @@
     NotAllowed   own_row            nobody confirms, accepts or corrects their own row
                  second_person      who wrote the time by hand is not who confirms it
     Refused      full, overlap, suspended, too_late, occasion_over, occasion_cancelled,
-                 nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance
+                 nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance,
+                 already_reviewed
     Invalid      wrong_recurrence, wrong_field, wrong_times, not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
@@ -108,6 +109,13 @@ class HasAttendance(Refused):
 
     code = "has_attendance"
     message = N_("%(count)s people have already checked in at %(title)s; it cannot be called off.")
+
+
+class AlreadyReviewed(Refused):
+    """Somebody has decided about this scan, or a later one explained it."""
+
+    code = "already_reviewed"
+    message = N_("This scan has already been decided about.")
 
 
 class WrongRecurrence(Invalid):
