@@ -52,11 +52,14 @@ PAGES: Final = (
     "web.pages.goods",
     "web.pages.webhooks",
     "web.pages.reservations",
+    "web.pages.offline",
+    "web.pages.review",
 )
 API: Final = (
     "web.api.people",
     "web.api.service",
     "web.api.attendance",
+    "web.api.offline",
     "web.api.shop",
     "web.api.reservations",
     "web.api.rewards",

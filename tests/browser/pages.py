@@ -104,6 +104,7 @@ def arguments(site: Site) -> dict[str, object]:
         "clerk.receipt.number": place.receipt_number,
         "number": place.goods[0].number,
         "reservation_id": place.reservation_id,
+        "scan_id": place.doubtful_scan_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

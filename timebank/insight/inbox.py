@@ -20,6 +20,7 @@ from timebank.actors import Actor, Permission
 from timebank.insight.self_checks import SelfCheck, last_check
 from timebank.insight.webhooks import paused_count
 from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus
+from timebank.service.review import waiting_count
 from timebank.shop.models import Item
 
 LOW_STOCK_MAX: Final = 2
@@ -57,6 +58,7 @@ class Inbox:
     unpriced: GoodsWaiting
     low_stock: GoodsWaiting
     paused_webhook_count: int
+    review_count: int
     last_check: SelfCheck | None
 
     @property
@@ -68,6 +70,7 @@ class Inbox:
             + self.unpriced.count
             + self.low_stock.count
             + self.paused_webhook_count
+            + self.review_count
         )
 
 
@@ -100,6 +103,7 @@ def read_inbox(session: Session, actor: Actor) -> Inbox:
             least_first=True,
         ),
         paused_webhook_count=paused_count(session, actor.community_id),
+        review_count=waiting_count(session, actor.community_id),
         last_check=last_check(session, actor.community_id),
     )
 

@@ -80,50 +80,23 @@ def tray(session: Session, actor: Actor) -> list[TrayLine]:
         NotAllowed: `not_allowed`.
     """
     actor.require(Permission.RUN_OCCASION)
-    scanner = aliased(Member)
-    found = session.execute(
-        select(OfflineScan, Occasion, Member, scanner.name)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == OfflineScan.community_id,
-                Occasion.id == OfflineScan.occasion_id,
-            ),
-        )
-        .join(
-            scanner,
-            and_(
-                scanner.community_id == OfflineScan.community_id,
-                scanner.id == OfflineScan.scanned_by_id,
-            ),
-        )
-        .outerjoin(
-            Member,
-            and_(
-                Member.community_id == OfflineScan.community_id, Member.id == OfflineScan.member_id
-            ),
-        )
-        .where(_waits(actor.community_id))
-        .order_by(OfflineScan.occasion_id, OfflineScan.member_id, OfflineScan.scanned_at)
-        .limit(LISTED_MAX)
-    )
-    read = [_Read(*each) for each in found]
-    slots = _slots(session, actor, {each.occasion.id for each in read})
-    lines = []
-    for _, group in groupby(read, key=lambda each: _key(each.scan)):
-        same = list(group)
-        first = same[0]
-        lines.append(
-            TrayLine(
-                scans=[each.scan for each in same],
-                occasion=first.occasion,
-                slot=_slot_at(slots[first.occasion.id], first.scan.scanned_at),
-                member=first.member,
-                scanned_by_name=first.scanned_by_name,
-                is_own=first.member is not None and first.member.id == actor.member_id,
-            )
-        )
-    return sorted(lines, key=lambda line: (line.scans[0].scanned_at, line.scans[0].id))
+    return _lines(session, actor, _waits(actor.community_id))
+
+
+def tray_line(session: Session, actor: Actor, scan_id: UUID) -> TrayLine:
+    """Return the line of the tray that holds a scan.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`.
+        AlreadyReviewed: `already_reviewed`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    scan = checks.fetch(session, actor, OfflineScan, scan_id, "scan")
+    lines = _lines(session, actor, and_(_waits(actor.community_id), _together(scan)))
+    if not lines:
+        raise AlreadyReviewed
+    return lines[0]
 
 
 def waiting_count(session: Session, community_id: UUID) -> int:
@@ -200,12 +173,69 @@ class _Read(NamedTuple):
     scanned_by_name: str
 
 
+def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> list[TrayLine]:
+    """Return the lines of the tray whose scans fulfil a condition."""
+    scanner = aliased(Member)
+    found = session.execute(
+        select(OfflineScan, Occasion, Member, scanner.name)
+        .join(
+            Occasion,
+            and_(
+                Occasion.community_id == OfflineScan.community_id,
+                Occasion.id == OfflineScan.occasion_id,
+            ),
+        )
+        .join(
+            scanner,
+            and_(
+                scanner.community_id == OfflineScan.community_id,
+                scanner.id == OfflineScan.scanned_by_id,
+            ),
+        )
+        .outerjoin(
+            Member,
+            and_(
+                Member.community_id == OfflineScan.community_id, Member.id == OfflineScan.member_id
+            ),
+        )
+        .where(condition)
+        .order_by(OfflineScan.occasion_id, OfflineScan.member_id, OfflineScan.scanned_at)
+        .limit(LISTED_MAX)
+    )
+    read = [_Read(*each) for each in found]
+    slots = _slots(session, actor, {each.occasion.id for each in read})
+    lines = []
+    for _, group in groupby(read, key=lambda each: _key(each.scan)):
+        same = list(group)
+        first = same[0]
+        lines.append(
+            TrayLine(
+                scans=[each.scan for each in same],
+                occasion=first.occasion,
+                slot=_slot_at(slots[first.occasion.id], first.scan.scanned_at),
+                member=first.member,
+                scanned_by_name=first.scanned_by_name,
+                is_own=first.member is not None and first.member.id == actor.member_id,
+            )
+        )
+    return sorted(lines, key=lambda line: (line.scans[0].scanned_at, line.scans[0].id))
+
+
 def _waits(community_id: UUID) -> ColumnElement[bool]:
     decided = select(OfflineReview.scan_id).where(OfflineReview.community_id == community_id)
     return and_(
         OfflineScan.community_id == community_id,
         OfflineScan.outcome == Outcome.REVIEW,
         OfflineScan.id.not_in(decided),
+    )
+
+
+def _together(scan: OfflineScan) -> ColumnElement[bool]:
+    """Select what belongs together with a scan."""
+    if scan.member_id is None:
+        return OfflineScan.id == scan.id
+    return and_(
+        OfflineScan.occasion_id == scan.occasion_id, OfflineScan.member_id == scan.member_id
     )
 
 
@@ -219,13 +249,11 @@ def _undecided(session: Session, actor: Actor, scan_id: UUID) -> Sequence[Offlin
     actor.require(Permission.RUN_OCCASION)
     scan = checks.fetch(session, actor, OfflineScan, scan_id, "scan")
     lock_occasion(session, actor, scan.occasion_id)
-    same = OfflineScan.member_id == scan.member_id
     query: Select[OfflineScan] = (
         select(OfflineScan)
         .where(
             _waits(actor.community_id),
-            OfflineScan.occasion_id == scan.occasion_id,
-            OfflineScan.id == scan.id if scan.member_id is None else same,
+            _together(scan),
         )
         .order_by(OfflineScan.scanned_at)
     )
