@@ -42,10 +42,11 @@ IN_TRAY: Final = N_("%(time)s: waits for a decision. %(why)s")
 
 def page_words() -> dict[str, object]:
     """Return every sentence that the page needs without us, in the reader's language."""
-    reasons = {**REASON_MESSAGES, **leader_words.MESSAGES}
+    spoken = {**REASON_MESSAGES, **leader_words.MESSAGES}
+    reasons = {str(key): template for key, template in spoken.items()} | KEPT
     effects = {**EFFECT_MESSAGES, Effect.CHECK_OUT: leader_words.CHECKED_OUT}
     return {
-        "reasons": {key: say(text, {}) for key, text in {**reasons, **KEPT}.items()},
+        "reasons": {key: say(text, {}) for key, text in reasons.items()},
         "effects": {key: say(text, {}) for key, text in effects.items()},
         "advice": {key: say(text, {}) for key, text in leader_words.ADVICE.items()},
         "states": {key: say(service_words.STATES[key], {}) for key in AttendanceState},

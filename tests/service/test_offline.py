@@ -465,18 +465,21 @@ def test_a_card_that_nobody_knows_is_given_its_person(world: World, occasion: Oc
         world,
         queued(occasion, None, local("9:01"), UNKNOWN, kind=CodeKind.DIGITS, code="1000000008"),
     )
-    times = {"in_at": local("9:01"), "out_at": local("11:00")}
 
-    with clock.at(local("13:05")):
-        with pytest.raises(NotHere):
-            review.accept(world.session, world.leader, scan_id=told[0].id, **times)
-        row = review.accept(
+    def accept(number: str) -> Attendance:
+        return review.accept(
             world.session,
             world.leader,
             scan_id=told[0].id,
-            volunteer_number=world.dora.volunteer_number,
-            **times,
+            in_at=local("9:01"),
+            out_at=local("11:00"),
+            volunteer_number=number,
         )
+
+    with clock.at(local("13:05")):
+        with pytest.raises(NotHere):
+            accept("V9999")
+        row = accept(world.dora.volunteer_number)
 
     assert row.member_id == world.dora.id
 

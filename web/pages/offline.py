@@ -21,7 +21,6 @@ from web.api.offline import SnapshotOut, TellArgs, ToldOut, listed, tell
 from web.assets import asset, assets
 from web.auth import allow, current_actor, public
 from web.errors import GENERIC
-from web.fields import problem_text
 from web.i18n import _, say
 from web.offline_words import page_words
 from web.session import reading
@@ -107,9 +106,11 @@ def tell_scans() -> Response:
 
 def _unreadable(error: ma.ValidationError) -> Response:
     """Answer a queue that no page of ours sends, in the one shape of errors."""
-    code, message = GENERIC[422]
-    fields = {str(name): problem_text(text) for name, text in error.normalized_messages().items()}
-    response = jsonify(code=code, message=say(message, {}), details={"fields": fields})
+    code, template = GENERIC[422]
+    message = say(template, {})
+    names = error.messages if isinstance(error.messages, dict) else {}
+    fields = {str(name): [message] for name in names}
+    response = jsonify(code=code, message=message, details={"fields": fields})
     response.status_code = 422
     return response
 

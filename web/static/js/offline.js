@@ -35,6 +35,7 @@ const age = (ms) => {
 
 let isAway = !navigator.onLine;
 let isSignedOut = false;
+let isRefused = false;
 
 const KINDS = { ok: "ok", replay: "ok", review: "wait", refused: "no" };
 
@@ -78,6 +79,7 @@ const show = async () => {
   only("away", isAway);
   only("here", !isAway);
   only("signed-out", isSignedOut);
+  only("refused", isRefused);
   only("old", isOld);
   only("empty", !list || list.occasions.length === 0);
   only("work", Boolean(list) && list.occasions.length > 0);
@@ -139,6 +141,7 @@ const asked = async (address, options = {}) => {
     ...options,
   });
   isSignedOut = answer.status === 401;
+  isRefused = !answer.ok && !isSignedOut;
   return answer.ok ? answer.json() : null;
 };
 
