@@ -54,6 +54,7 @@ PAGES: Final = (
     "web.pages.reservations",
     "web.pages.offline",
     "web.pages.review",
+    "web.pages.sheets",
 )
 API: Final = (
     "web.api.people",

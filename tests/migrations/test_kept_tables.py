@@ -20,6 +20,7 @@ CLOSED = {
         "file_import",
     ),
     *("book_commodity", "file_import"),
+    *("offline_scan", "offline_review"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")

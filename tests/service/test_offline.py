@@ -1,8 +1,6 @@
 """Scans of a device without a network, told later: what each case comes to."""
 
-import secrets
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -12,79 +10,17 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger import clock
 from ledger.errors import NotAllowed
+from tests.service.offline import BACK, LEFT, NO, UNKNOWN, found, queued, stay, tell
 from tests.service.world import World, local, make_world
 from timebank import codes
-from timebank.actors import Actor
 from timebank.people import cards, members
-from timebank.people.models import Member
-from timebank.service import review, snapshot, sync
-from timebank.service.attendance import Waiting
+from timebank.service import review, sync
 from timebank.service.decide import Effect, Intent, Status
-from timebank.service.errors import AlreadyReviewed, NotHere, OwnRow, WrongField
+from timebank.service.errors import NotHere, WrongField
 from timebank.service.models import Attendance, AttendanceState, Occasion, Provenance
 from timebank.service.occasions import SlotPlan, cancel_occasion
 from timebank.service.offline_models import CodeKind, OfflineScan, Outcome, Why
-from timebank.service.offline_outcome import DeviceDecision, QueuedScan
-
-LIST_MADE = local("8:00")
-BACK = local("13:00")
-CAME = DeviceDecision(Status.OK, Effect.CHECK_IN)
-LEFT = DeviceDecision(Status.OK, Effect.CHECK_OUT)
-UNKNOWN = DeviceDecision(Status.REVIEW, Effect.NONE, "unknown_card")
-NO = DeviceDecision(Status.REFUSED, Effect.NONE, "full")
-
-
-def queued(
-    occasion: Occasion,
-    member: Member | None,
-    moment: datetime,
-    decision: DeviceDecision = CAME,
-    **more: Any,
-) -> QueuedScan:
-    """Return a tapped name as the device queues it; its clock agrees with ours."""
-    return replace(
-        QueuedScan(
-            nonce=secrets.token_hex(8),
-            sequence=1,
-            occasion_id=occasion.id,
-            kind=CodeKind.NAME,
-            device_at=moment,
-            decision=decision,
-            member_id=member.id if member else None,
-            device_offset=timedelta(),
-            snapshot_at=LIST_MADE,
-        ),
-        **more,
-    )
-
-
-def tell(
-    world: World,
-    *scans: QueuedScan,
-    by: Actor | None = None,
-    at: datetime = BACK,
-    device: str = "tablet",
-    sent_at: datetime | None = None,
-) -> list[OfflineScan]:
-    with clock.at(at):
-        told = sync.tell(
-            world.session,
-            by or world.leader,
-            device=device,
-            sent_at=sent_at or at,
-            scans=scans,
-        )
-    return [each.scan for each in told]
-
-
-def found(scan: OfflineScan) -> tuple[Outcome, Why | None]:
-    return scan.outcome, scan.why
-
-
-def stay(world: World, member: Member, occasion: Occasion) -> tuple[Any, ...]:
-    row = world.row(member, occasion)
-    return row.state, row.in_at, row.out_at
-
+from timebank.service.offline_outcome import DeviceDecision
 
 # ---------------------------------------------------------------- what fits
 
@@ -368,6 +304,18 @@ def test_who_was_suspended_meanwhile_is_looked_at(world: World, occasion: Occasi
     assert (found(told[0]), told[0].reason) == ((Outcome.REVIEW, Why.REFUSED), "suspended")
 
 
+def test_rows_are_unchanged_by_what_is_only_a_repetition(world: World, occasion: Occasion) -> None:
+    with clock.at(local("8:58")):
+        world.press(world.charlie, occasion)
+    again = DeviceDecision(Status.REPLAY, Effect.NONE, "already_in")
+
+    told = tell(world, queued(occasion, world.charlie, local("9:20"), again, intent=Intent.AUTO))
+
+    rows = world.session.scalars(select(Attendance)).all()
+    assert found(told[0]) == (Outcome.ACCEPTED, None)
+    assert [(row.state, row.in_at) for row in rows] == [(AttendanceState.IN, local("8:58"))]
+
+
 # ---------------------------------------------------------------- who may, and how much
 
 
@@ -399,137 +347,3 @@ def test_what_was_scanned_stays(world: World, occasion: Occasion) -> None:
 
     with pytest.raises(DBAPIError, match="kept as they are"), world.session.begin_nested():
         world.session.execute(text("UPDATE offline_scan SET outcome = 'review'"))
-
-
-# ---------------------------------------------------------------- the tray
-
-
-def test_an_accepted_scan_is_time_by_hand(world: World, occasion: Occasion) -> None:
-    scans = [
-        queued(occasion, world.charlie, local("8:58"), snapshot_at=None),
-        queued(occasion, world.charlie, local("11:34"), LEFT, snapshot_at=None, sequence=2),
-    ]
-    told = tell(world, *scans)
-
-    [line] = review.tray(world.session, world.leader)
-    assert (line.come_at, line.go_at) == (local("9:00"), local("11:30"))
-    assert line.member is not None
-    with clock.at(local("13:05")):
-        row = review.accept(
-            world.session,
-            world.leader,
-            scan_id=told[1].id,
-            in_at=line.come_at,
-            out_at=line.go_at,
-        )
-
-    mark = world.mark(world.charlie, occasion)
-    alone = world.confirm(occasion, mark, at="13:10")
-    assert row.provenance is Provenance.BACK_FILLED
-    assert [why for _, why in alone.waiting] == [Waiting.SECOND_PERSON]
-    assert review.tray(world.session, world.leader) == []
-    world.confirm(occasion, mark, by=world.desk, at="13:15")
-    assert (world.minutes(world.charlie), world.points(world.charlie)) == (150, 0)
-
-
-def test_a_dismissed_scan_keeps_its_reason(world: World, occasion: Occasion) -> None:
-    told = tell(world, queued(occasion, world.charlie, local("8:58"), snapshot_at=None))
-
-    with pytest.raises(WrongField):
-        review.dismiss(world.session, world.leader, scan_id=told[0].id, reason=" ")
-    kept = review.dismiss(world.session, world.leader, scan_id=told[0].id, reason="认错人")
-
-    assert (kept.reason, kept.decided_by_id) == ("认错人", world.bob.id)
-    with pytest.raises(AlreadyReviewed):
-        review.dismiss(world.session, world.desk, scan_id=told[0].id, reason="again")
-
-
-def test_nobody_decides_about_their_own_scan(world: World, occasion: Occasion) -> None:
-    told = tell(world, queued(occasion, world.bob, local("8:58"), snapshot_at=None))
-
-    assert [line.is_own for line in review.tray(world.session, world.leader)] == [True]
-    with pytest.raises(OwnRow):
-        review.dismiss(world.session, world.leader, scan_id=told[0].id, reason="mine")
-    with pytest.raises(OwnRow), clock.at(local("13:05")):
-        review.accept(
-            world.session,
-            world.leader,
-            scan_id=told[0].id,
-            in_at=local("9:00"),
-            out_at=local("10:00"),
-        )
-
-
-def test_a_card_that_nobody_knows_is_given_its_person(world: World, occasion: Occasion) -> None:
-    told = tell(
-        world,
-        queued(occasion, None, local("9:01"), UNKNOWN, kind=CodeKind.DIGITS, code="1000000008"),
-    )
-
-    def accept(number: str) -> Attendance:
-        return review.accept(
-            world.session,
-            world.leader,
-            scan_id=told[0].id,
-            in_at=local("9:01"),
-            out_at=local("11:00"),
-            volunteer_number=number,
-        )
-
-    with clock.at(local("13:05")):
-        with pytest.raises(NotHere):
-            accept("V9999")
-        row = accept(world.dora.volunteer_number)
-
-    assert row.member_id == world.dora.id
-
-
-def test_the_tray_is_closed_to_volunteers_and_other_communities(
-    world: World, occasion: Occasion
-) -> None:
-    told = tell(world, queued(occasion, world.charlie, local("8:58"), snapshot_at=None))
-    other = make_world(world.session, world.keys, "A")
-
-    assert review.tray(other.session, other.leader) == []
-    with pytest.raises(NotHere):
-        review.dismiss(other.session, other.leader, scan_id=told[0].id, reason="not ours")
-    with pytest.raises(NotAllowed):
-        review.tray(world.session, world.actor(world.charlie))
-
-
-# ---------------------------------------------------------------- the list that goes along
-
-
-def test_the_list_names_nobody(world: World, occasion: Occasion) -> None:
-    card = cards.issue_card(world.session, world.desk, world.charlie.id)
-    with clock.at(local("8:00")):
-        taken = snapshot.take(world.session, world.leader)
-
-    [listed] = taken.occasions
-    [person] = listed.people
-    assert (listed.occasion.id, person.name) == (occasion.id, "韦*芬")
-    assert [each.token_digest for each in person.cards] == [codes.token_digest(card.token).hex()]
-    assert card.card.digits not in repr(person.cards)
-
-
-def test_the_list_holds_what_the_leader_leads_within_the_day(
-    world: World, occasion: Occasion
-) -> None:
-    with clock.at(local("8:00")):
-        assert snapshot.take(world.session, world.desk).occasions == []
-    with clock.at(local("8:00") - timedelta(days=2)):
-        assert snapshot.take(world.session, world.leader).occasions == []
-    with clock.at(local("12:31")):
-        assert snapshot.take(world.session, world.leader).occasions == []
-
-
-def test_rows_are_unchanged_by_what_is_only_a_repetition(world: World, occasion: Occasion) -> None:
-    with clock.at(local("8:58")):
-        world.press(world.charlie, occasion)
-    again = DeviceDecision(Status.REPLAY, Effect.NONE, "already_in")
-
-    told = tell(world, queued(occasion, world.charlie, local("9:20"), again, intent=Intent.AUTO))
-
-    rows = world.session.scalars(select(Attendance)).all()
-    assert found(told[0]) == (Outcome.ACCEPTED, None)
-    assert [(row.state, row.in_at) for row in rows] == [(AttendanceState.IN, local("8:58"))]

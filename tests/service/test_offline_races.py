@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from ledger import clock
 from ledger.database import Database
-from tests.service.test_offline import CAME, queued
+from tests.service.offline import CAME, queued
 from tests.service.test_races import _at_once
 from tests.service.world import World, local, make_world
 from timebank.actors import Actor, Role

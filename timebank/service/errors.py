@@ -6,7 +6,7 @@
     Refused      full, overlap, suspended, too_late, occasion_over, occasion_cancelled,
                  nothing_to_withdraw, still_here, row_settled, nonce_reused, has_attendance,
                  already_reviewed
-    Invalid      wrong_recurrence, wrong_field, wrong_times, not_a_leader
+    Invalid      wrong_recurrence, wrong_field, wrong_times, wrong_line, not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
 """
@@ -137,6 +137,13 @@ class WrongTimes(Invalid):
 
     code = "wrong_times"
     message = N_("The times %(times)s cannot be used: expected %(expected)s.")
+
+
+class WrongLine(Invalid):
+    """One row of a paper sheet cannot be written; its cause says why."""
+
+    code = "wrong_line"
+    message = N_("Row %(number)s cannot be written in.")
 
 
 class NotALeader(Invalid):
