@@ -19,6 +19,7 @@ LABELS: Final = {
     "check_in": N_("Check in for them"),
     "check_out": N_("Check out for them"),
     "unnamed": N_("Not on this list"),
+    "failed": N_("This device could not keep the scan. Please write it on the paper list."),
     "age_minutes": N_("%(minutes)s min"),
     "age_hours": N_("%(hours)s h %(minutes)s min"),
 }

@@ -46,6 +46,12 @@ const showAnswer = ({ decision, name }) => {
   byId("answer").replaceChildren(drawn);
 };
 
+const showFailure = () => {
+  const drawn = byId("answer-no").content.cloneNode(true);
+  drawn.querySelector("[data-text]").textContent = WORDS.failed;
+  byId("answer").replaceChildren(drawn);
+};
+
 const only = (id, isShown) => {
   byId(id).hidden = !isShown;
 };
@@ -99,13 +105,18 @@ const inTurn = (work) => {
   return turn;
 };
 
-const scan = (read) =>
-  inTurn(async () => {
-    const answer = await take(byId("occasion").value, await read);
-    showAnswer(answer);
-    await show();
-    if (!isAway) sync();
-  });
+const scanned = async (read) => {
+  try {
+    showAnswer(await take(byId("occasion").value, await read));
+  } catch (error) {
+    showFailure(); // a full disk, a browser that keeps nothing: paper is left
+    throw error;
+  }
+  await show();
+  if (!isAway) sync();
+};
+
+const scan = (read) => inTurn(() => scanned(read));
 
 byId("scan-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -211,7 +222,13 @@ window.addEventListener("offline", () => {
   show();
 });
 byId("sync").addEventListener("click", sync);
-setInterval(sync, SYNC_EVERY_MS);
 
-navigator.serviceWorker?.register(WORKER_AT, { scope: SCOPE });
-show().then(sync);
+// Without HTTPS a browser keeps no page and makes no digest: nothing can be scanned here then.
+if (window.isSecureContext) {
+  navigator.serviceWorker.register(WORKER_AT, { scope: SCOPE });
+  navigator.storage?.persist?.();
+  show().then(sync);
+  setInterval(sync, SYNC_EVERY_MS);
+} else {
+  only("insecure", true);
+}
