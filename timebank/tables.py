@@ -9,6 +9,7 @@ from timebank.people import models as people
 from timebank.rewards import models as rewards
 from timebank.service import correction_models as corrections
 from timebank.service import models as service
+from timebank.service import offline_models as offline
 from timebank.shop import models as shop
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "corrections",
     "insight",
     "messages",
+    "offline",
     "people",
     "rewards",
     "service",

@@ -57,6 +57,9 @@ PAGES: Final = (
     "web.pages.webhooks",
     "web.pages.reservations",
     "web.pages.corrections",
+    "web.pages.offline",
+    "web.pages.review",
+    "web.pages.sheets",
 )
 API: Final = (
     "web.api.people",
@@ -64,6 +67,7 @@ API: Final = (
     "web.api.calendar",
     "web.api.attendance",
     "web.api.corrections",
+    "web.api.offline",
     "web.api.shop",
     "web.api.reservations",
     "web.api.rewards",

@@ -38,13 +38,23 @@ from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
-from timebank.service import checkin, corrections, disputes, occasions, repeating, signup
+from timebank.service import (
+    checkin,
+    corrections,
+    disputes,
+    occasions,
+    repeating,
+    signup,
+    sync,
+)
 from timebank.service.arrivals import open_venue_code
 from timebank.service.attendance import Mark, RowMark, confirm
 from timebank.service.checkin import Press
-from timebank.service.decide import Intent
+from timebank.service.decide import Effect, Intent, Status
 from timebank.service.models import Attendance, Occasion, Slot
 from timebank.service.occasions import Activity, SlotPlan
+from timebank.service.offline_models import CodeKind
+from timebank.service.offline_outcome import DeviceDecision, QueuedScan
 from timebank.shop.goods import ItemDetails, add_item, set_price
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import IntakeChoice, Item, ValueBasis
@@ -98,6 +108,7 @@ class Neighbourhood:
     attendance_id: UUID | None = None
     correction_id: UUID | None = None
     dispute_id: UUID | None = None
+    doubtful_scan_id: UUID | None = None
 
     def sign_in(self, who: str) -> SignIn:
         """Return what a person types."""
@@ -140,6 +151,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
             seal.seal(session, neighbourhood.community.community_id)
         with database.begin() as session:
             _follow(session, neighbourhood)
+            _doubt(session, neighbourhood)
             session.flush()
             session.expunge_all()
     return neighbourhood
@@ -176,6 +188,23 @@ def _follow(session: Session, neighbourhood: Neighbourhood) -> None:
             )
         )
     neighbourhood.webhook = webhook
+
+
+def _doubt(session: Session, place: Neighbourhood) -> None:
+    """Let the leader tell of a scan whose list was too old: it waits in the review tray."""
+    scan = QueuedScan(
+        nonce="last-month",
+        sequence=1,
+        occasion_id=place.last_month.id,
+        kind=CodeKind.NAME,
+        device_at=local("9:02", LAST_MONTH),
+        decision=DeviceDecision(Status.REVIEW, Effect.NONE, "snapshot_old"),
+        member_id=place.people["clerk"].id,
+    )
+    with clock.at(local("12:30", LAST_MONTH)):
+        leader, sent_at = place.actor("leader"), clock.now()
+        told = sync.tell(session, leader, device="tablet", sent_at=sent_at, scans=[scan])
+    place.doubtful_scan_id = told[0].scan.id
 
 
 def _found(session: Session) -> Community:

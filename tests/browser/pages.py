@@ -110,6 +110,7 @@ def arguments(site: Site) -> dict[str, object]:
         "reservation_id": place.reservation_id,
         "attendance_id": place.attendance_id,
         "correction_id": place.correction_id,
+        "scan_id": place.doubtful_scan_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

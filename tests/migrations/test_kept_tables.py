@@ -21,6 +21,7 @@ CLOSED = {
         "file_import",
     ),
     *("book_commodity", "file_import"),
+    *("offline_scan", "offline_review"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")

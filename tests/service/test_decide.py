@@ -1,14 +1,10 @@
-"""Every case of the check-in protocol, from a file that a device without network can share."""
+"""Every case of the check-in protocol, from the file that a device without network shares."""
 
-import json
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.service.vectors import SEQUENCES, VECTORS, answer_of, case_of, moment_of, state_of
 from timebank.service.decide import (
     EFFECT_MESSAGES,
     REASON_MESSAGES,
@@ -16,77 +12,50 @@ from timebank.service.decide import (
     Intent,
     Reason,
     ScanFacts,
-    StateFacts,
-    Verdict,
     decide,
 )
-from timebank.service.models import AttendanceState
+from timebank.service.replay import DatedScan, replay
 
-FILE = json.loads((Path(__file__).parent / "decide_vectors.json").read_text("utf-8"))
-SLOT = FILE["slot"]
-VECTORS = FILE["vectors"]
-VECTORS_MIN = 60
-
-
-@dataclass(frozen=True)
-class Case:
-    scan: ScanFacts
-    state: StateFacts
-    now: datetime
-    expect: dict[str, Any]
-
-
-def _moment(text: str) -> datetime:
-    text = text if "T" in text else f"{SLOT['day']}T{text}"
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(SLOT["zone"]))
-
-
-def _case(vector: dict[str, Any]) -> Case:
-    scan, state = dict(vector["scan"]), dict(vector["state"])
-    scan["verdict"] = Verdict(scan.get("verdict", "valid"))
-    scan["intent"] = Intent(scan.get("intent", "auto"))
-    for field in ("in_at", "out_at"):
-        if field in state:
-            state[field] = _moment(state[field])
-    if "attendance" in state:
-        state["attendance"] = AttendanceState(state["attendance"])
-    facts = StateFacts(
-        zone=SLOT["zone"],
-        starts_at=_moment(SLOT["starts_at"]),
-        ends_at=_moment(SLOT["ends_at"]),
-        **state,
-    )
-    return Case(ScanFacts(**scan), facts, _moment(vector["now"]), vector["expect"])
+VECTORS_MIN = 120
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_a_vector_is_answered_as_written(vector: dict[str, Any]) -> None:
-    case = _case(vector)
+    case = case_of(vector)
 
     decision = decide(case.scan, case.state, case.now)
 
-    answer = {
-        "status": decision.status.value,
-        "reason": decision.reason.value if decision.reason else None,
-        "effect": decision.effect.value,
-        "needs_lead": decision.needs_lead,
-        "next_action": decision.next_action.value,
-        "details": decision.details,
-    }
-    expected = dict(case.expect)
-    first_seen = expected.pop("first_seen", None)
-    assert {name: answer[name] for name in expected} == expected
-    if first_seen is not None:
-        assert decision.first_seen == _moment(first_seen)
+    answer = answer_of(decision)
+    assert {name: answer[name] for name in case.expect} == case.expect
+    assert case.first_seen is None or decision.first_seen == case.first_seen
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_the_message_can_be_said_with_its_details(vector: dict[str, Any]) -> None:
-    case = _case(vector)
+    case = case_of(vector)
 
     decision = decide(case.scan, case.state, case.now)
 
     assert "%(" not in decision.message % decision.details
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence["name"])
+def test_scans_that_come_in_any_order_end_alike(sequence: dict[str, Any]) -> None:
+    scans = [
+        DatedScan(moment_of(each["now"]), ScanFacts(intent=Intent(each["intent"])))
+        for each in sequence["scans"]
+    ]
+    begin, ends = state_of(sequence["state"]), state_of(sequence["ends"])
+
+    assert len({tuple(order) for order in sequence["orders"]}) == 24
+    for order in sequence["orders"]:
+        state = begin
+        known: list[DatedScan] = []
+        for place in order:
+            known.append(scans[place])
+            state = replay(begin, known).state
+        found = (state.attendance, state.in_at, state.out_at)
+        assert found == (ends.attendance, ends.in_at, ends.out_at), order
 
 
 def test_the_file_covers_every_reason_and_effect() -> None:

@@ -22,6 +22,7 @@ from timebank.insight.webhooks import paused_count
 from timebank.people.models import Member
 from timebank.service.correction_models import Correction, Dispute
 from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus
+from timebank.service.review import waiting_count
 from timebank.shop.models import Item
 
 LOW_STOCK_MAX: Final = 2
@@ -70,6 +71,7 @@ class Inbox:
     paused_webhook_count: int
     corrections: CasesWaiting
     disputes: CasesWaiting
+    review_count: int
     last_check: SelfCheck | None
 
     @property
@@ -83,6 +85,7 @@ class Inbox:
             + self.paused_webhook_count
             + self.corrections.count
             + self.disputes.count
+            + self.review_count
         )
 
 
@@ -117,6 +120,7 @@ def read_inbox(session: Session, actor: Actor) -> Inbox:
         paused_webhook_count=paused_count(session, actor.community_id),
         corrections=_cases(session, actor, Correction),
         disputes=_cases(session, actor, Dispute),
+        review_count=waiting_count(session, actor.community_id),
         last_check=last_check(session, actor.community_id),
     )
 

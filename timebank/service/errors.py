@@ -10,8 +10,10 @@
                  not_settled, correction_open, correction_decided, correction_outdated,
                  nothing_to_correct, points_spent, dispute_open, dispute_answered,
                  already_came, occasion_settled, day_taken, series_over, places_taken,
-                 on_the_list, places_free, queue_full, too_late_to_wait, nothing_to_leave
-    Invalid      wrong_recurrence, never_occurs, wrong_field, wrong_times, not_a_leader
+                 on_the_list, places_free, queue_full, too_late_to_wait, nothing_to_leave,
+                 already_reviewed
+    Invalid      wrong_recurrence, never_occurs, wrong_field, wrong_times, wrong_line,
+                 not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
 """
@@ -193,6 +195,13 @@ class NeverOccurs(Invalid):
     message = N_("This repetition has no day in the ten years from %(starts_on)s on.")
 
 
+class AlreadyReviewed(Refused):
+    """Somebody has decided about this scan, or a later one explained it."""
+
+    code = "already_reviewed"
+    message = N_("This scan has already been decided about.")
+
+
 class WrongRecurrence(Invalid):
     """The RRULE is not one that we plan by."""
 
@@ -212,6 +221,13 @@ class WrongTimes(Invalid):
 
     code = "wrong_times"
     message = N_("The times %(times)s cannot be used: expected %(expected)s.")
+
+
+class WrongLine(Invalid):
+    """One row of a paper sheet cannot be written; its cause says why."""
+
+    code = "wrong_line"
+    message = N_("Row %(number)s cannot be written in.")
 
 
 class NotALeader(Invalid):

@@ -160,7 +160,7 @@ def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: st
         Attendance.occasion_id == occasion_id,
         Attendance.state != AttendanceState.WITHDRAWN,
     )
-    number = _number(wanted)
+    number = number_of(wanted)
     by_number = Member.number == number if number is not None else None
     by_name = Member.name.contains(wanted, autoescape=True)
     return list(
@@ -178,7 +178,7 @@ def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: st
     )
 
 
-def _number(wanted: str) -> int | None:
+def number_of(wanted: str) -> int | None:
     """Return 12 for `V0012`, `v12` or `12`; None for what is no volunteer number."""
     digits = wanted.upper().removeprefix("V")
     is_number = digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX
@@ -187,7 +187,7 @@ def _number(wanted: str) -> int | None:
 
 def _is_sought(row: RosterRow, wanted: str) -> bool:
     is_card = bool(row.card_tail) and row.card_tail.endswith(wanted)
-    return wanted in row.member.name or row.member.number == _number(wanted) or is_card
+    return wanted in row.member.name or row.member.number == number_of(wanted) or is_card
 
 
 def _row(

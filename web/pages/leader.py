@@ -168,10 +168,12 @@ def confirm(occasion_id: UUID) -> Answer:
 @blueprint.get("/<uuid:occasion_id>/list")
 @allow(RUN)
 def printable(occasion_id: UUID) -> str:
-    """Show the list for printing, with room for signatures."""
+    """Show the list for printing, with room for signatures and the code of its entry page."""
     with reading() as session:
         shown = roster.roster(session, current_actor(), occasion_id)
-    return render_template("leader/print.html", **_people(shown))
+    address = settings().base_url + url_for("sheets.show", occasion_id=occasion_id)
+    code = qr_svg(address, label=_("Code of this sheet"), level="M")
+    return render_template("leader/print.html", qr=code, **_people(shown))
 
 
 @blueprint.get("/<uuid:occasion_id>/poster")

@@ -1,0 +1,99 @@
+"""The paper sheet of an occasion: typed in row by row, as it lies beside the keyboard."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from timebank.actors import Permission
+from timebank.errors import Refusal
+from timebank.service import roster, sheets
+from timebank.service.errors import WrongLine
+from timebank.service.roster import Roster, RosterRow
+from timebank.service.sheets import SheetLine
+from web.auth import allow, current_actor
+from web.i18n import N_, _, said, say
+from web.session import begin, reading
+
+blueprint = Blueprint("sheets", __name__, url_prefix="/lead")
+
+RUN: Final = Permission.RUN_OCCASION
+EMPTY_ROWS: Final = 5
+"""Rows for walk-ins, on the paper and here."""
+CLOCK_LENGTH_MAX: Final = 5
+NUMBER_LENGTH_MAX: Final = 12
+Answer = Response | str | tuple[str, int]
+
+
+@blueprint.get("/<uuid:occasion_id>/sheet")
+@allow(RUN)
+def show(occasion_id: UUID) -> str:
+    """Show the rows of the paper sheet, to be typed in."""
+    return _page(occasion_id, {}, "")
+
+
+@blueprint.post("/<uuid:occasion_id>/sheet")
+@allow(RUN)
+def enter(occasion_id: UUID) -> Answer:
+    """Write the rows in, all of them or none; somebody else confirms them."""
+    sent = request.form.to_dict()
+    try:
+        with begin() as session:
+            shown = roster.roster(session, current_actor(), occasion_id)
+            lines = _lines(shown, sent)
+            made = sheets.enter(session, current_actor(), occasion_id=occasion_id, lines=lines)
+            count = len(made)
+    except Refusal as refusal:
+        if refusal.status in {403, 404}:
+            raise
+        return _page(occasion_id, sent, _said(refusal)), refusal.status
+    flash(
+        _("%(count)s rows are written in. Somebody else has to confirm them.", count=count), "wait"
+    )
+    return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
+
+
+def by_number(shown: Roster) -> list[RosterRow]:
+    """Return the rows in the order of the paper."""
+    return sorted(shown.rows, key=lambda each: each.member.number)
+
+
+def _lines(shown: Roster, sent: Mapping[str, str]) -> list[SheetLine]:
+    """Return the rows in which something was typed."""
+    listed = by_number(shown)
+    lines = []
+    for number in range(1, len(listed) + EMPTY_ROWS + 1):
+        come, go = (_typed(sent, name, number, CLOCK_LENGTH_MAX) for name in ("come", "go"))
+        known = listed[number - 1].member.volunteer_number if number <= len(listed) else ""
+        volunteer = known or _typed(sent, "number", number, NUMBER_LENGTH_MAX)
+        if come or go or (volunteer and not known):
+            lines.append(SheetLine(number, volunteer, come, go))
+    return lines
+
+
+def _typed(sent: Mapping[str, str], name: str, number: int, length_max: int) -> str:
+    return sent.get(f"{name}-{number}", "").strip()[:length_max]
+
+
+def _said(refusal: Refusal) -> str:
+    """Return what stands in the way, with the row of the paper."""
+    cause = refusal.__cause__
+    if isinstance(refusal, WrongLine) and isinstance(cause, Refusal):
+        sentence = N_("Row %(number)s: %(problem)s")
+        return say(sentence, {"problem": said(cause), **refusal.details})
+    return say(N_("Nothing was typed in."), {})
+
+
+def _page(occasion_id: UUID, sent: Mapping[str, str], problem: str) -> str:
+    with reading() as session:
+        shown = roster.roster(session, current_actor(), occasion_id)
+    return render_template(
+        "leader/sheet.html",
+        line=shown.line,
+        rows=by_number(shown),
+        empty_rows=EMPTY_ROWS,
+        sent=sent,
+        problem=problem,
+    )
