@@ -333,15 +333,6 @@ class SealBlock(Base):
 
     __tablename__ = "ledger_seal_block"
     __table_args__ = (
-        # SQLite only: a block that was written by hand is not committed without its last item.
-        sa.ForeignKeyConstraint(
-            ["community_id", "last_sequence"],
-            ["ledger_seal_item.community_id", "ledger_seal_item.sequence"],
-            deferrable=True,
-            initially="DEFERRED",
-            name="fk_ledger_seal_block_last_item",
-            info=SQLITE_ONLY,
-        ).ddl_if(dialect="sqlite"),
         sa.Index("ix_ledger_seal_block_sealed_at", "community_id", "sealed_at"),
         {"sqlite_strict": True},
     )

@@ -311,13 +311,6 @@ def _seals_and_activity() -> None:
         sa.Column("previous_hash", columns.Digest, nullable=False),
         sa.Column("block_hash", columns.Digest, nullable=False),
         sa.Column("sealed_at", columns.Timestamp(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["community_id", "last_sequence"],
-            ["ledger_seal_item.community_id", "ledger_seal_item.sequence"],
-            name="fk_ledger_seal_block_last_item",
-            initially="DEFERRED",
-            deferrable=True,
-        ).ddl_if(dialect="sqlite"),
         sa.PrimaryKeyConstraint("community_id", "block_no", name=op.f("pk_ledger_seal_block")),
         sqlite_strict=True,
     )

@@ -15,10 +15,11 @@ from tests.service.world import World, local, make_world
 from timebank import codes
 from timebank.people import cards, members
 from timebank.service import review, sync
+from timebank.service.changes import cancel_occasion
 from timebank.service.decide import Effect, Intent, Status
 from timebank.service.errors import NotHere, WrongField
 from timebank.service.models import Attendance, AttendanceState, Occasion, Provenance
-from timebank.service.occasions import SlotPlan, cancel_occasion
+from timebank.service.occasions import SlotPlan
 from timebank.service.offline_models import CodeKind, OfflineScan, Outcome, Why
 from timebank.service.offline_outcome import DeviceDecision
 

@@ -41,8 +41,8 @@ from timebank.service.offline_models import (
     Why,
 )
 from timebank.service.offline_outcome import REFUSED_WHYS, DeviceDecision
+from timebank.service.places import take_place
 from timebank.service.replay import DatedScan, Replayed, replay
-from timebank.service.signup import take_place
 from timebank.service.venue import MemberRows, Venue
 
 INTENTS: Final = {
