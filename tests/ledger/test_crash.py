@@ -30,7 +30,7 @@ from tests.ledger.makers import World, make_world
 from tests.ledger.writers import ALONE, IN_SESSION, draft, send, write_until_killed
 from tests.servers import APPLICATION, Server, kill, postgresql, start_again, stop
 
-ROUND_COUNT = int(os.environ.get("TIMEBANK_CRASH_ROUNDS", "5"))
+ROUND_COUNT = int(os.environ.get("TIMEBANK_CRASH_ROUNDS", "3"))
 WAYS = (ALONE, IN_SESSION, ALONE)
 START_SECONDS_MAX = 60
 RUN_SECONDS = (0.05, 0.5)
