@@ -99,7 +99,9 @@ def init(app: Flask) -> None:
         points=points,
         signed=signed,
     )
-    app.jinja_env.globals.update(language=language, time_range=time_range, said=said)
+    app.jinja_env.globals.update(
+        language=language, time_range=time_range, wall_range=wall_range, said=said
+    )
 
 
 # ---------------------------------------------------------------- the reader
@@ -245,8 +247,20 @@ def clock_time(moment_utc: datetime) -> str:
 
 
 def time_range(start: datetime, end: datetime) -> str:
-    """Return 9:00–11:30."""
-    return f"{clock_time(start)}–{clock_time(end)}"
+    """Return 9:00–11:30, or 22:00–次日2:00."""
+    return _range(
+        clock_time(start), clock_time(end), is_one_day=local(start).date() == local(end).date()
+    )
+
+
+def wall_range(start_time: str, end_time: str) -> str:
+    """Return the same of two `HH:MM`; an end before its begin is on the next day."""
+    begin, end = start_time.removeprefix("0"), end_time.removeprefix("0")
+    return _range(begin, end, is_one_day=start_time < end_time)
+
+
+def _range(begin: str, end: str, *, is_one_day: bool) -> str:
+    return f"{begin}–{end}" if is_one_day else _("%(start)s–%(end)s next day", start=begin, end=end)
 
 
 def moment(moment_utc: datetime) -> str:

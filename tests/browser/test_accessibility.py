@@ -1,4 +1,9 @@
-"""Every page, in both languages, light, dark and in the elder version, by rule and by measure."""
+"""Every page, in both languages, light, dark and in the elder version, by rule and by measure.
+
+The rules (axe) look at structure and colour, which do not change with the language: they are asked
+of every page in Chinese, by day, by night, in the elder version and at a desk, and in English by
+day. Measures of size are taken in both languages everywhere.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -55,36 +60,28 @@ def small_elder_texts(window: Window) -> list[str]:
     return measures.small_texts(window, measures.ELDER_TEXT_PIXELS)
 
 
-@pytest.mark.parametrize("locale", ["zh", "en"])
+@pytest.mark.parametrize(
+    ("locale", "rules"),
+    [("zh", [measures.violations, measures.night_violations]), ("en", [measures.violations])],
+    ids=["zh", "en"],
+)
 def test_no_page_breaks_a_rule_or_a_measure_on_a_phone_by_day_or_by_night(
-    site: Site, every_page: list[Page], locale: str
+    site: Site, every_page: list[Page], locale: str, rules: list[Check]
 ) -> None:
     visits = opened(site, every_page, {"locale": locale}, PHONE)
 
-    found = findings(
-        visits,
-        measures.violations,
-        measures.night_violations,
-        small_targets,
-        measures.wide_elements,
-    )
-
-    assert found == []
+    assert findings(visits, *rules, small_targets, measures.wide_elements) == []
 
 
-@pytest.mark.parametrize("locale", ["zh", "en"])
+@pytest.mark.parametrize(
+    ("locale", "rules"), [("zh", [measures.violations]), ("en", [])], ids=["zh", "en"]
+)
 def test_no_page_breaks_a_rule_or_a_measure_in_the_elder_version(
-    site: Site, every_page: list[Page], locale: str
+    site: Site, every_page: list[Page], locale: str, rules: list[Check]
 ) -> None:
     visits = opened(site, every_page, {"locale": locale, **LARGE}, PHONE)
 
-    found = findings(
-        visits,
-        measures.violations,
-        small_elder_targets,
-        small_elder_texts,
-        measures.wide_elements,
-    )
+    found = findings(visits, *rules, small_elder_targets, small_elder_texts, measures.wide_elements)
 
     assert found == []
 

@@ -53,7 +53,7 @@ def move_occasion(
         NotHere: `not_found`.
         OccasionCancelled, OccasionSettled, AlreadyCame: 409, what stands in the way.
         DayTaken: `day_taken`, the series already has that day.
-        WrongField, WrongTimes: in the past, too far ahead, or over midnight.
+        WrongField, WrongTimes: in the past, too far ahead, or a slot would begin past midnight.
     """
     actor.require(Permission.PLAN_SERVICE)
     community = checks.community_of(session, actor)
@@ -106,7 +106,7 @@ def _moved_spans(
     """Return begin and end of each slot on the new day, by the wall clock.
 
     Raises:
-        WrongTimes: `wrong_times`, no time of day, over midnight, or already past.
+        WrongTimes: `wrong_times`, no time of day, a begin past midnight, or already past.
     """
     zone = ZoneInfo(community.time_zone)
     local = [(_wall(slot.starts_at, zone), _wall(slot.ends_at, zone)) for slot in slots]
@@ -116,8 +116,8 @@ def _moved_spans(
         raise WrongTimes(times=text[:5], expected="HH:MM")
     shift = datetime.combine(occurs_on, begin) - local[0][0]
     moved = [(first + shift, last + shift) for first, last in local]
-    if moved[-1][1].date() != occurs_on:
-        raise WrongTimes(times=f"{text}–{moved[-1][1]:%H:%M}", expected="–24:00")
+    if moved[-1][0].date() != occurs_on:
+        raise WrongTimes(times=f"{text}–{moved[-1][0]:%H:%M}", expected="–24:00")
     now = clock.now()
     if moved[0][0] <= _wall(now, zone):
         raise WrongTimes(times=text, expected=f"> {_wall(now, zone):%H:%M}")

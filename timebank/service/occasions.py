@@ -47,7 +47,7 @@ _SHORT_CODE_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SlotPlan:
-    """One time window: local times `HH:MM` and places."""
+    """One time window: local times `HH:MM` and places; an end before the begin is past midnight."""
 
     start_time: str
     end_time: str
@@ -208,7 +208,8 @@ def checked_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
     for slot in planned:
         _check_slot(slot)
     for earlier, later in pairwise(planned):
-        if later.start_time < earlier.end_time:
+        is_late = earlier.end_time <= earlier.start_time
+        if is_late or later.start_time < earlier.end_time:
             raise WrongTimes(
                 times=f"{later.start_time}–{later.end_time}",
                 expected=f"{earlier.end_time} →",
@@ -217,11 +218,10 @@ def checked_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
 
 
 def _check_slot(slot: SlotPlan) -> None:
-    begin, end = timing.read_clock(slot.start_time), timing.read_clock(slot.end_time)
     times = f"{slot.start_time}–{slot.end_time}"
-    if begin is None or end is None:
+    if None in {timing.read_clock(slot.start_time), timing.read_clock(slot.end_time)}:
         raise WrongTimes(times=times, expected="HH:MM–HH:MM")
-    minutes = (end.hour - begin.hour) * 60 + end.minute - begin.minute
+    minutes = timing.slot_minutes(slot.start_time, slot.end_time)
     if not timing.SLOT_MINUTES_MIN <= minutes <= timing.SLOT_MINUTES_MAX:
         raise WrongTimes(
             times=times,
@@ -234,17 +234,18 @@ def _occasion(
     community: Community, activity: Activity, day: date, slots: list[SlotPlan], code: str
 ) -> tuple[Occasion, list[Slot]]:
     occasion_id, zone = new_id(), community.time_zone
+    spans = [timing.slot_span(day, slot.start_time, slot.end_time, zone) for slot in slots]
     made = [
         Slot(
             community_id=community.community_id,
             id=new_id(),
             occasion_id=occasion_id,
-            starts_at=timing.at_local(day, slot.start_time, zone),
-            ends_at=timing.at_local(day, slot.end_time, zone),
+            starts_at=starts_at,
+            ends_at=ends_at,
             capacity=slot.capacity,
             enrolled_count=0,
         )
-        for slot in slots
+        for slot, (starts_at, ends_at) in zip(slots, spans, strict=True)
     ]
     occasion = Occasion(
         community_id=community.community_id,

@@ -84,7 +84,7 @@ def back_fill(
     member = checks.lock_member(session, actor.community_id, member_id)
     checks.require_active(member)
     _check_by_hand(session, actor, slot, in_at, out_at)
-    rows = stays.rows_of_the_day(session, member, occasion)
+    rows = stays.rows_around(session, member, occasion)
     row = next((line for line, _ in rows if line.occasion_id == occasion.id), None)
     if row is not None and not _is_free(row):
         raise RowSettled(name=member.name)

@@ -101,12 +101,14 @@ def worth_of(session: Session, actor: Actor, settled: SettledRow, times: Times |
     if times is None:
         return replace(NOTHING, policy_version=row.policy_version)
     stays.require_inside(session, actor, settled.slot, *times)
-    of_the_day = stays.rows_of_the_day(session, settled.member, occasion)
-    others = [line for line in of_the_day if line[0].id != row.id]
+    around = stays.rows_around(session, settled.member, occasion)
+    others = [line for line in around if line[0].id != row.id]
     stays.refuse_overlap(session, actor, others, times)
     policy = policy_in_force(session, occasion.community_id, occasion.occurs_on)
     before = sum(
-        other.counted_minutes or 0 for other, _ in others if other.state is AttendanceState.POSTED
+        other.counted_minutes or 0
+        for other, there in others
+        if other.state is AttendanceState.POSTED and there.occurs_on == occasion.occurs_on
     )
     stay = Stay(*times, row.provenance or Provenance.BACK_FILLED)
     return posting.worth(stay, settled.slot, occasion, policy, before)

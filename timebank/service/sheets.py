@@ -6,7 +6,6 @@ walk-ins. Nobody is signed in by it: another person confirms every row (`rows.ba
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -32,7 +31,7 @@ class SheetLine:
         number: of the row on the paper, for what is said of it.
         volunteer_number: such as V0012.
         come: `HH:MM` on the day of the slot.
-        go: `HH:MM`; before `come`, it is past midnight.
+        go: `HH:MM`; past midnight where that is nearer to the slot.
     """
 
     number: int
@@ -102,9 +101,8 @@ def _write(
     member_id, line = person
     if member_id is None:
         raise NotHere(thing="member")
-    day = slots[0].starts_at
-    come = timing.moment_on(day, line.come, zone)
-    go = timing.moment_on(day, line.go, zone)
+    span = slots[0].starts_at, slots[-1].ends_at
+    come, go = (timing.moment_near(*span, text, zone) for text in (line.come, line.go))
     slot = next((each for each in slots if each.ends_at > come), slots[-1])
     return rows.back_fill(
         session,
@@ -112,5 +110,5 @@ def _write(
         slot_id=slot.id,
         member_id=member_id,
         in_at=come,
-        out_at=go + timedelta(days=1) if go < come else go,
+        out_at=go,
     )

@@ -1,6 +1,7 @@
 """Times that a person states instead of a scan: inside the slot, and nowhere else at that time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from timebank.people.models import Member
 from timebank.service import checks, timing
 from timebank.service.errors import Overlap, WrongTimes
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
+
+A_DAY: Final = timedelta(days=1)
 
 
 def require_inside(
@@ -28,12 +31,13 @@ def require_inside(
         raise WrongTimes(times="–".join(given), expected="–".join(span))
 
 
-def rows_of_the_day(
+def rows_around(
     session: Session, member: Member, occasion: Occasion
-) -> list[tuple[Attendance, str]]:
-    """Return the member's rows of the occasion's day, with titles."""
+) -> list[tuple[Attendance, Occasion]]:
+    """Return the member's rows of the occasion's day, and of the days that a night joins to it."""
+    day = occasion.occurs_on
     found = session.execute(
-        select(Attendance, Occasion.title)
+        select(Attendance, Occasion)
         .join(
             Occasion,
             and_(
@@ -44,25 +48,25 @@ def rows_of_the_day(
         .where(
             Attendance.community_id == member.community_id,
             Attendance.member_id == member.id,
-            Occasion.occurs_on == occasion.occurs_on,
+            Occasion.occurs_on.between(day - A_DAY, day + A_DAY),
         )
         .execution_options(populate_existing=True)
     )
-    return [(row, title) for row, title in found]
+    return [(row, there) for row, there in found]
 
 
 def refuse_overlap(
     session: Session,
     actor: Actor,
-    others: list[tuple[Attendance, str]],
+    others: list[tuple[Attendance, Occasion]],
     span: tuple[datetime, datetime],
 ) -> None:
     """Refuse (409 `overlap`) a stay during another one, naming it."""
-    for row, title in others:
+    for row, there in others:
         if row.in_at is None or row.state is AttendanceState.NO_SHOW:
             continue
         end = row.out_at or clock.now()
         if timing.overlap(*span, row.in_at, end):
             zone, now = checks.community_of(session, actor).time_zone, clock.now()
             times = [timing.local_text(moment, zone, now) for moment in (row.in_at, end)]
-            raise Overlap(other=title, times="–".join(times))
+            raise Overlap(other=there.title, times="–".join(times))

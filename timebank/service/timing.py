@@ -21,6 +21,7 @@ WITHDRAW_BEFORE: Final = timedelta(hours=3)
 SLOT_MINUTES_MIN: Final = 15
 SLOT_MINUTES_MAX: Final = 12 * 60
 
+MINUTES_PER_DAY: Final = 24 * 60
 _SECONDS_PER_MINUTE: Final = 60
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
@@ -89,8 +90,28 @@ def two_digits(text: str) -> str:
     return f"0{plain}" if re.fullmatch(r"\d:\d\d", plain) else plain
 
 
-def moment_on(day_of: datetime, clock_text: str, zone: str) -> datetime:
-    """Return a typed wall-clock time on the local day of another moment.
+def slot_minutes(start_time: str, end_time: str) -> int:
+    """Return the minutes of a slot on the wall clock; an end before its begin is past midnight."""
+    begin, end = read_clock(start_time), read_clock(end_time)
+    assert begin is not None, "times are checked before they are counted"
+    assert end is not None, "times are checked before they are counted"
+    return ((end.hour - begin.hour) * 60 + end.minute - begin.minute) % MINUTES_PER_DAY
+
+
+def slot_span(day: date, start_time: str, end_time: str, zone: str) -> tuple[datetime, datetime]:
+    """Return begin and end of a slot that starts on a local day, by the wall clock.
+
+    In the hour that a zone leaves out when its clocks go forward, the slot keeps its length.
+    """
+    minutes = slot_minutes(start_time, end_time)
+    begin = at_local(day, start_time, zone)
+    is_next_day = end_time <= start_time
+    end = at_local(day + timedelta(days=is_next_day), end_time, zone)
+    return begin, end if end > begin else begin + timedelta(minutes=minutes)
+
+
+def moment_near(starts_at: datetime, ends_at: datetime, clock_text: str, zone: str) -> datetime:
+    """Return a typed wall-clock time on the day of a slot, or past midnight if that is nearer.
 
     Raises:
         WrongTimes: `wrong_times`, not a time of day.
@@ -98,7 +119,10 @@ def moment_on(day_of: datetime, clock_text: str, zone: str) -> datetime:
     text = two_digits(clock_text)
     if read_clock(text) is None:
         raise WrongTimes(times=clock_text[:5], expected="HH:MM")
-    return at_local(day_of.astimezone(ZoneInfo(zone)).date(), text, zone)
+    day = starts_at.astimezone(ZoneInfo(zone)).date()
+    middle = starts_at + (ends_at - starts_at) / 2
+    read = (at_local(day + timedelta(days=late), text, zone) for late in (0, 1))
+    return min(read, key=lambda moment: abs(moment - middle))
 
 
 def local_text(moment: datetime, zone: str, now: datetime) -> str:

@@ -2,12 +2,13 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
+from granian.server.common import AbstractServer
 
 from migrations import run as migrations
 from timebank.insight import rights
@@ -162,4 +163,13 @@ def _serve(settings: Settings) -> None:
     server.on_reload(post.restart)
     server.on_reload(letters.restart)
     with upkeep, post, letters:
+        _serve_until_stopped(server)
+
+
+def _serve_until_stopped(server: AbstractServer[Any]) -> None:
+    """Serve; a worker that the terminal's Ctrl-C ended before its parent did has not failed."""
+    try:
         server.serve()
+    except SystemExit:
+        if not server.interrupt_signal:
+            raise

@@ -162,8 +162,11 @@ def propose(attendance_id: UUID) -> Answer:
             line = casework.read_row(session, current_actor(), attendance_id=attendance_id)
             times: list[datetime | None] = [None, None]
             if form.data["presence"] == "there":
-                zone, day = current_standing().community.time_zone, line.slot.starts_at
-                times = [timing.moment_on(day, form.data[name], zone) for name in ("come", "go")]
+                zone, slot = current_standing().community.time_zone, line.slot
+                times = [
+                    timing.moment_near(slot.starts_at, slot.ends_at, form.data[name], zone)
+                    for name in ("come", "go")
+                ]
             made = corrections.propose(
                 session,
                 current_actor(),

@@ -209,8 +209,8 @@ def write_by_hand(occasion_id: UUID) -> Answer:
             slot = {line.slot.id: line.slot for line in lines}.get(form.data["slot_id"])
             if slot is None:
                 raise NotHere(thing="slot")
-            zone, day = current_standing().community.time_zone, slot.starts_at
-            come, go = (timing.moment_on(day, form.data[name], zone) for name in ("come", "go"))
+            zone, span = current_standing().community.time_zone, (slot.starts_at, slot.ends_at)
+            come, go = (timing.moment_near(*span, form.data[name], zone) for name in ("come", "go"))
             rows.back_fill(
                 session,
                 current_actor(),
@@ -273,7 +273,7 @@ def _mark(row: RosterRow, sent: Mapping[str, str]) -> RowMark | None:
     typed = sent.get(f"out-{key}", "").strip()
     out_at = None
     if timing.read_clock(timing.two_digits(typed)) is not None:
-        out_at = timing.moment_on(row.slot.starts_at, typed, zone)
+        out_at = timing.moment_near(row.slot.starts_at, row.slot.ends_at, typed, zone)
     is_accepted = bool(sent.get(f"accept-{key}")) or not row.row.needs_lead
     return RowMark(row.row.id, Mark(said_mark), out_at, is_accepted)
 

@@ -1,6 +1,6 @@
 """The review tray: scans of devices without a network that a person has to look at."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -122,11 +122,13 @@ def _line(scan_id: UUID) -> TrayLine:
 
 
 def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime]:
-    """Return begin and end as typed; an end before the begin is past midnight."""
-    zone = current_standing().community.time_zone
-    day = line.slot.starts_at
-    come, go = (timing.moment_on(day, form.data[name], zone) for name in ("come", "go"))
-    return come, go + timedelta(days=1) if go < come else go
+    """Return begin and end as typed."""
+    zone, slot = current_standing().community.time_zone, line.slot
+    come, go = (
+        timing.moment_near(slot.starts_at, slot.ends_at, form.data[name], zone)
+        for name in ("come", "go")
+    )
+    return come, go
 
 
 def _proposed(line: TrayLine) -> Form:
