@@ -8,6 +8,7 @@ types first; anything that does not look like a plain number stays text, and the
 its own words.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -140,8 +141,13 @@ class Form:
 
 
 def _number(value: Any) -> Any:
-    """Return the integer a form's text stands for; anything else stays as it is."""
-    return plain_number(value) if isinstance(value, str) else value
+    """Return the integer a form's text stands for; anything else stays as it is.
+
+    Full-width digits are what a Chinese keyboard types.
+    """
+    if not isinstance(value, str):
+        return value
+    return plain_number(unicodedata.normalize("NFKC", value))
 
 
 def _by_field(error: ma.ValidationError) -> Iterable[tuple[str, Any]]:

@@ -42,6 +42,24 @@ def test_confirming_posts_minutes_and_points_once(world: World, occasion: Occasi
     assert world.session.scalar(select(Transaction.narration)) == f"{occasion.title} 2026-11-09"
 
 
+@pytest.mark.parametrize(
+    ("second", "is_overruled"),
+    [(Mark.PRESENT, False), (Mark.NOT_SEEN, True), (Mark.LEFT_EARLY, True)],
+)
+def test_who_comes_second_hears_that_the_row_was_settled_otherwise(
+    world: World, occasion: Occasion, second: Mark, is_overruled: bool
+) -> None:
+    world.serve(world.charlie, occasion)
+    world.confirm(occasion, world.mark(world.charlie, occasion))
+    other = RowMark(world.row(world.charlie, occasion).id, second, local("10:00"))
+
+    done = world.confirm(occasion, other, by=world.desk)
+
+    assert [each.member.id for each in done.overruled] == [world.charlie.id] * is_overruled
+    assert len(done.settled) == (not is_overruled)
+    assert world.minutes(world.charlie) == 150
+
+
 def test_the_entry_names_its_row_and_its_leader(world: World, occasion: Occasion) -> None:
     world.serve(world.charlie, occasion)
 

@@ -20,6 +20,7 @@ from timebank.service.errors import (
     OccasionCancelled,
     OccasionOver,
     Overlap,
+    SameService,
     Suspended,
     TooLate,
     WrongField,
@@ -171,6 +172,37 @@ def test_impossible_titles_are_refused(world: World, title: str) -> None:
 @pytest.mark.parametrize("title", ["看望 𠮷 奶奶", "<script>alert(1)</script>", "x" * 60])
 def test_any_other_title_is_just_text(world: World, title: str) -> None:
     assert world.plan(title=title).title == title
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("清洁\u200b日", "清洁日"),
+        ("\u202e清洁日\u202c", "清洁日"),
+        ("👩\u200d🌾 种树", "👩\u200d🌾 种树"),
+    ],
+)
+def test_what_nobody_sees_is_no_part_of_a_title(world: World, typed: str, title: str) -> None:
+    assert world.plan(title=typed).title == title
+
+
+def test_a_title_without_a_visible_character_is_refused(world: World) -> None:
+    with pytest.raises(WrongField):
+        world.plan(title="\u200b\u202e\u200d")
+
+
+def test_the_same_service_is_planned_once(world: World, occasion: Occasion) -> None:
+    with pytest.raises(SameService):
+        world.plan()
+    assert world.plan(on=SERVICE_DAY + timedelta(days=1)).id != occasion.id
+
+
+def test_the_same_series_is_made_once(world: World) -> None:
+    _series(world)
+
+    with pytest.raises(SameService):
+        _series(world)
+    assert _series(world, slot=SlotPlan("13:00", "15:00", 15)).start_time == "13:00"
 
 
 def test_only_a_leader_leads(world: World) -> None:

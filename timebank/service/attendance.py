@@ -102,12 +102,14 @@ class Confirmation:
         occasion: the occasion; closed when no row waits any more.
         settled: rows of the marks that are settled now, by name.
         waiting: rows of the marks that still wait, with the reason.
+        overruled: rows that somebody had settled otherwise before; the mark changed nothing.
         open_count: rows of the whole list that still wait.
     """
 
     occasion: Occasion
     settled: list[ListRow]
     waiting: list[tuple[ListRow, Waiting]]
+    overruled: list[ListRow]
     open_count: int
 
     @property
@@ -164,17 +166,23 @@ def confirm(
         for key, mark in marked.items()
         if key not in waiting and lines[key].row.state in OPEN_STATES
     ]
+    overruled = [
+        lines[key]
+        for key, mark in marked.items()
+        if key not in waiting and _is_overruled(lines[key].row, mark)
+    ]
     if ready:
         waiting |= _settle(session, actor, occasion, ready)
     open_count = sum(line.row.state in OPEN_STATES for line in lines.values())
     if not open_count and clock.now() >= occasion.ends_at:
         occasion.status = OccasionStatus.CLOSED
     session.flush()
-    chosen = [lines[key] for key in marked if key not in waiting]
+    chosen = [lines[key] for key in marked if key not in waiting and lines[key] not in overruled]
     return Confirmation(
         occasion=occasion,
         settled=sorted(chosen, key=lambda line: (line.member.name, line.member.number)),
         waiting=[(lines[key], reason) for key, reason in waiting.items()],
+        overruled=overruled,
         open_count=open_count,
     )
 
@@ -242,6 +250,15 @@ def _waiting(actor: Actor, marks: list[tuple[ListRow, RowMark]]) -> dict[UUID, W
         if reason is not None and line.row.state in OPEN_STATES:
             found[line.row.id] = reason
     return found
+
+
+def _is_overruled(row: Attendance, mark: RowMark) -> bool:
+    """Tell whether a row is settled already, and otherwise than the mark says."""
+    if row.state in OPEN_STATES:
+        return False
+    if mark.mark is Mark.LEFT_EARLY and row.state is not AttendanceState.NO_SHOW:
+        return mark.out_at != row.out_at
+    return (mark.mark is Mark.NOT_SEEN) != (row.state is AttendanceState.NO_SHOW)
 
 
 def _refuse_only_own(marks: Sequence[RowMark], waiting: dict[UUID, Waiting]) -> None:

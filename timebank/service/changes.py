@@ -27,7 +27,6 @@ from timebank.service.errors import (
     HasAttendance,
     OccasionSettled,
     PlacesTaken,
-    WrongField,
 )
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
@@ -42,7 +41,7 @@ from timebank.service.models import (
     WaitState,
 )
 from timebank.service.notices import Concerned
-from timebank.service.occasions import lock_occasion, require_standing
+from timebank.service.occasions import lock_occasion, require_day, require_standing
 from timebank.service.repeating import lock_series
 
 _BEFORE_ARRIVAL = (AttendanceState.ENROLLED, AttendanceState.WITHDRAWN)
@@ -126,8 +125,7 @@ def end_series(
     why = checks.text("reason", reason, ADDRESS_LENGTH_MAX)
     community = checks.community_of(session, actor)
     series = lock_series(session, actor, series_id)
-    if from_on < clock.today(community.time_zone):
-        raise WrongField(field="from_on", expected=f"≥ {clock.today(community.time_zone)}")
+    require_day("from_on", from_on, clock.today(community.time_zone), date.max)
     series.ended_on = min(series.ended_on or from_on, from_on)
     planned = session.scalars(
         select(Occasion)

@@ -21,18 +21,26 @@ LEADING_ROLES = (Role.LEADER, Role.SOCIAL_WORKER)
 
 
 def text(field: str, value: str, length_max: int) -> str:
-    """Return `value` without outer blanks.
+    """Return `value` without outer blanks and without characters that nobody sees.
+
+    Those of no width come along with text that was copied; those that turn the direction of
+    writing would let a title be read as another. Only the joiners inside an emoji stay.
 
     Raises:
         WrongField: `wrong_field`, when nothing or too much is left, or a control character is in
         it.
     """
-    value = unicodedata.normalize("NFC", value).strip()
+    normal = unicodedata.normalize("NFC", value)
+    value = "".join(char for char in normal if not _is_unseen(char)).strip().strip("\u200d")
     if not 1 <= len(value) <= length_max:
         raise WrongField(field=field, expected=f"1–{length_max}")
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in value):
         raise WrongField(field=field, expected=f"1–{length_max}")
     return value
+
+
+def _is_unseen(char: str) -> bool:
+    return unicodedata.category(char) == "Cf" and char != "\u200d"
 
 
 def number(field: str, value: int, minimum: int, maximum: int) -> int:

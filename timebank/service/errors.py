@@ -216,11 +216,35 @@ class WrongField(Invalid):
     message = N_("%(field)s must be within %(expected)s.")
 
 
+class WrongDay(WrongField):
+    """The day lies outside what can be planned; details: field, first, last, expected."""
+
+    code = "wrong_day"
+    message = N_("Choose a day from %(first)s to %(last)s.")
+
+
 class WrongTimes(Invalid):
     """Begin and end do not fit each other, the day or the slot."""
 
     code = "wrong_times"
     message = N_("The times %(times)s cannot be used: expected %(expected)s.")
+
+
+class WrongLength(WrongTimes):
+    """A slot is too short or too long; details: times, hours, minutes, expected."""
+
+    code = "wrong_length"
+    message = N_(
+        "%(times)s would last %(hours)s h %(minutes)s min (an end before the beginning is on the"
+        " next day). A time slot lasts from 15 minutes to 12 hours."
+    )
+
+
+class SameService(Refused):
+    """The same activity stands there already: a form sent twice makes one service."""
+
+    code = "same_service"
+    message = N_("%(title)s is already planned there for that day and time.")
 
 
 class WrongLine(Invalid):

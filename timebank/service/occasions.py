@@ -25,7 +25,13 @@ from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community
 from timebank.service import checks, timing
-from timebank.service.errors import OccasionCancelled, WrongField, WrongTimes
+from timebank.service.errors import (
+    OccasionCancelled,
+    SameService,
+    WrongDay,
+    WrongLength,
+    WrongTimes,
+)
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
     CAPACITY_MAX,
@@ -117,6 +123,7 @@ def create_occasion(
     Raises:
         NotAllowed: `not_allowed`.
         NotHere: `not_found`, no such site or member.
+        SameService: `same_service`, it is planned already.
         WrongField, WrongTimes, NotALeader: what was typed cannot be used.
     """
     actor.require(Permission.PLAN_SERVICE)
@@ -124,6 +131,8 @@ def create_occasion(
     checked = checked_activity(session, actor, activity)
     planned = checked_slots(slots)
     require_day_ahead(community, occurs_on)
+    lock_site(session, actor, checked.site_id)
+    _refuse_same(session, community, checked, occurs_on, planned[0])
     [made] = make_occasions(session, community, checked, [occurs_on], planned)
     audit.record(session, actor, "create_occasion", f"occasion:{made.id}")
     return made
@@ -164,6 +173,12 @@ def lock_occasion(session: Session, actor: Actor, occasion_id: UUID) -> Occasion
     return occasion
 
 
+def lock_site(session: Session, actor: Actor, site_id: UUID) -> None:
+    """Let a second planning at the same place wait for the first."""
+    site = checks.fetch(session, actor, Site, site_id, "site")
+    session.refresh(site, with_for_update={"key_share": True})
+
+
 def hold_occasion(session: Session, actor: Actor, occasion_id: UUID) -> Occasion:
     """Return an occasion held as it is, with others who hold it, until the transaction ends."""
     occasion = checks.fetch(session, actor, Occasion, occasion_id, "occasion")
@@ -178,10 +193,15 @@ def require_standing(occasion: Occasion) -> None:
 
 
 def require_day_ahead(community: Community, occurs_on: date) -> None:
-    """Refuse (422 `wrong_field`) a day before today or more than 400 days ahead."""
+    """Refuse (422 `wrong_day`) a day before today or more than 400 days ahead."""
     today = clock.today(community.time_zone)
-    if not today <= occurs_on <= today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(field="occurs_on", expected=f"0–{PLANNING_DAYS_MAX} d")
+    require_day("occurs_on", occurs_on, today, today + timedelta(days=PLANNING_DAYS_MAX))
+
+
+def require_day(field: str, day: date, first: date, last: date) -> None:
+    """Refuse (422 `wrong_day`) a day outside two others, both included."""
+    if not first <= day <= last:
+        raise WrongDay(field=field, first=f"{first}", last=f"{last}", expected=f"{first}–{last}")
 
 
 # ---------------------------------------------------------------- private
@@ -193,6 +213,26 @@ def checked_activity(session: Session, actor: Actor, activity: Activity) -> Acti
     checks.require_leader(session, actor, activity.leader_member_id)
     title = checks.text("title", activity.title, TITLE_LENGTH_MAX)
     return replace(activity, title=title)
+
+
+def _refuse_same(
+    session: Session, community: Community, activity: Activity, day: date, slot: SlotPlan
+) -> None:
+    """Refuse (409 `same_service`) what stands there already by title, place and begin."""
+    starts_at, _ = timing.slot_span(day, slot.start_time, slot.end_time, community.time_zone)
+    found = session.scalar(
+        select(Occasion.id)
+        .where(
+            Occasion.community_id == community.community_id,
+            Occasion.site_id == activity.site_id,
+            Occasion.starts_at == starts_at,
+            Occasion.title == activity.title,
+            Occasion.status != OccasionStatus.CANCELLED,
+        )
+        .limit(1)
+    )
+    if found is not None:
+        raise SameService(title=activity.title)
 
 
 def checked_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
@@ -223,10 +263,9 @@ def _check_slot(slot: SlotPlan) -> None:
         raise WrongTimes(times=times, expected="HH:MM–HH:MM")
     minutes = timing.slot_minutes(slot.start_time, slot.end_time)
     if not timing.SLOT_MINUTES_MIN <= minutes <= timing.SLOT_MINUTES_MAX:
-        raise WrongTimes(
-            times=times,
-            expected=f"{timing.SLOT_MINUTES_MIN}–{timing.SLOT_MINUTES_MAX} min",
-        )
+        hours, rest = divmod(minutes, 60)
+        expected = f"{timing.SLOT_MINUTES_MIN}–{timing.SLOT_MINUTES_MAX} min"
+        raise WrongLength(times=times, hours=hours, minutes=rest, expected=expected)
     checks.number("capacity", slot.capacity, 1, CAPACITY_MAX)
 
 

@@ -23,7 +23,7 @@ from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
 from timebank.service import checks, recurrence
-from timebank.service.errors import DayTaken, NeverOccurs, SeriesOver, WrongField
+from timebank.service.errors import DayTaken, NeverOccurs, SameService, SeriesOver
 from timebank.service.models import Occasion, Series, Site
 from timebank.service.occasions import (
     PLANNING_DAYS_MAX,
@@ -31,7 +31,9 @@ from timebank.service.occasions import (
     SlotPlan,
     checked_activity,
     checked_slots,
+    lock_site,
     make_occasions,
+    require_day,
     require_day_ahead,
 )
 
@@ -72,6 +74,7 @@ def create_series(
     Raises:
         NotAllowed: `not_allowed`.
         NotHere: `not_found`, no such site or member.
+        SameService: `same_service`, it stands already.
         WrongField, WrongTimes, WrongRecurrence, NeverOccurs, NotALeader: what was typed cannot be
             used.
     """
@@ -79,10 +82,12 @@ def create_series(
     checked = checked_activity(session, actor, activity)
     recurrence.read_recurrence(rule)
     today = clock.today(checks.community_of(session, actor).time_zone)
-    if abs((starts_on - today).days) > PLANNING_DAYS_MAX:
-        raise WrongField(field="starts_on", expected=f"±{PLANNING_DAYS_MAX} d")
+    reach = timedelta(days=PLANNING_DAYS_MAX)
+    require_day("starts_on", starts_on, today - reach, today + reach)
     _require_days(rule, starts_on)
     [slot] = checked_slots([slot])
+    lock_site(session, actor, checked.site_id)
+    _refuse_same(session, actor, checked, rule, slot)
     series = Series(
         community_id=actor.community_id,
         id=new_id(),
@@ -126,8 +131,7 @@ def plan_series(session: Session, actor: Actor, *, series_id: UUID, until: date)
     community = checks.community_of(session, actor)
     series = lock_series(session, actor, series_id)
     today = clock.today(community.time_zone)
-    if until > today + timedelta(days=PLANNING_DAYS_MAX):
-        raise WrongField(field="until", expected=f"0–{PLANNING_DAYS_MAX} d")
+    require_day("until", until, date.min, today + timedelta(days=PLANNING_DAYS_MAX))
     if series.ended_on is not None:
         until = min(until, series.ended_on - timedelta(days=1))
     begin = max(series.starts_on, today)
@@ -238,6 +242,26 @@ def _require_days(rule: str, starts_on: date) -> None:
     until = starts_on + timedelta(days=NEVER_AFTER_DAYS)
     if not recurrence.dates(rule, starts_on=starts_on, begin=starts_on, until=until):
         raise NeverOccurs(starts_on=starts_on.isoformat())
+
+
+def _refuse_same(
+    session: Session, actor: Actor, activity: Activity, rule: str, slot: SlotPlan
+) -> None:
+    """Refuse (409 `same_service`) a series that stands already by title, place, rule and begin."""
+    found = session.scalar(
+        select(Series.id)
+        .where(
+            Series.community_id == actor.community_id,
+            Series.site_id == activity.site_id,
+            Series.title == activity.title,
+            Series.rule == rule.upper(),
+            Series.start_time == slot.start_time,
+            Series.ended_on.is_(None),
+        )
+        .limit(1)
+    )
+    if found is not None:
+        raise SameService(title=activity.title)
 
 
 def _of_series(

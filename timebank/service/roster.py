@@ -3,6 +3,7 @@
 Everything here reads, in a fixed number of statements.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -179,8 +180,8 @@ def find_people(session: Session, actor: Actor, occasion_id: UUID, *, search: st
 
 
 def number_of(wanted: str) -> int | None:
-    """Return 12 for `V0012`, `v12` or `12`; None for what is no volunteer number."""
-    digits = wanted.upper().removeprefix("V")
+    """Return 12 for `V0012`, `v12`, `１２` or `12`; None for what is no volunteer number."""
+    digits = unicodedata.normalize("NFKC", wanted).strip().upper().removeprefix("V")
     is_number = digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX
     return int(digits) if is_number else None
 

@@ -5,6 +5,7 @@ and check-out; *counted* minutes are what the slot and the daily cap leave of th
 """
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -85,8 +86,8 @@ def at_wall(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def two_digits(text: str) -> str:
-    """Return `9:05`, also with a full-width colon, as `09:05`; other text as it is."""
-    plain = text.strip().replace("：", ":")
+    """Return `9:05`, also in full-width characters, as `09:05`; other text as it is."""
+    plain = unicodedata.normalize("NFKC", text).strip()
     return f"0{plain}" if re.fullmatch(r"\d:\d\d", plain) else plain
 
 

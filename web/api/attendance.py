@@ -184,6 +184,11 @@ class ConfirmationOut(Out):
     status = Choice(OccasionStatus, required=True, attribute="occasion.status")
     settled = ma.fields.List(ma.fields.Nested(AttendanceOut), required=True)
     waiting = ma.fields.List(ma.fields.Nested(WaitingOut), required=True)
+    overruled = ma.fields.List(
+        ma.fields.Nested(AttendanceOut),
+        required=True,
+        metadata={"description": "Settled otherwise by somebody before; the mark changed nothing."},
+    )
     open_count = ma.fields.Integer(required=True)
     minutes = ma.fields.Integer(required=True)
     points = ma.fields.Integer(required=True)
@@ -362,6 +367,7 @@ def _confirmation(done: Confirmation) -> dict[str, Any]:
         "waiting": [
             {"attendance_id": line.row.id, "reason": reason} for line, reason in done.waiting
         ],
+        "overruled": done.overruled,
         "open_count": done.open_count,
         "minutes": done.minutes,
         "points": done.points,

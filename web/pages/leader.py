@@ -151,6 +151,7 @@ def confirm(occasion_id: UUID) -> Answer:
                 session, current_actor(), occasion_id=occasion_id, marks=marks
             )
             posted, waiting = len(done.posted), len(done.waiting)
+            overruled = ", ".join(each.member.name for each in done.overruled)
             minutes, points = done.minutes, done.points
     except Invalid as refusal:
         return _confirm_page(occasion_id, sent, said(refusal)), refusal.status
@@ -158,6 +159,15 @@ def confirm(occasion_id: UUID) -> Answer:
     if posted:
         flash(
             _("%(count)s people are in the book: %(duration)s, %(points)s points.", **facts), "ok"
+        )
+    if overruled:
+        flash(
+            _(
+                "%(names)s: somebody settled this otherwise before you; nothing was changed. See"
+                " the list below.",
+                names=overruled,
+            ),
+            "no",
         )
     if waiting:
         flash(_("%(count)s rows still wait, see below.", count=waiting), "wait")
