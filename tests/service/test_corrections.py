@@ -279,13 +279,19 @@ def test_a_refusal_says_why_and_changes_nothing(world: World, served: Attendance
 
 @pytest.mark.parametrize(
     ("come", "go"),
-    [("8:59", "11:30"), ("9:00", "11:31"), ("10:00", "10:00"), ("11:00", "10:00"), ("9:00", None)],
+    [("7:00", "8:59"), ("11:30", "11:40"), ("10:00", "10:00"), ("11:00", "10:00"), ("9:00", None)],
 )
-def test_times_outside_the_slot_are_refused(
+def test_times_without_a_stay_in_the_slot_are_refused(
     world: World, served: Attendance, come: str, go: str | None
 ) -> None:
     with pytest.raises(WrongTimes):
         _propose(world, served, come, go)
+
+
+def test_what_lies_outside_the_slot_does_not_count(world: World, served: Attendance) -> None:
+    proposed = _propose(world, served, "8:40", "11:00")
+
+    assert (proposed.in_at, proposed.out_at) == (local("9:00"), local("11:00"))
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "长" * 501, "a\nb"])

@@ -99,7 +99,7 @@ def test_nobody_answers_their_own_question(world: World, occasion: Occasion) -> 
     with pytest.raises(OwnRow):
         disputes.explain(world.session, world.desk, dispute_id=asked.id, text="没有错")
     with pytest.raises(NotAllowed):
-        disputes.explain(world.session, world.leader, dispute_id=asked.id, text="没有错")
+        disputes.explain(world.session, world.actor(world.dora), dispute_id=asked.id, text="没有错")
 
 
 # ---------------------------------------------------------------- at once, and by raw SQL

@@ -203,7 +203,7 @@ def test_a_time_by_hand_waits_for_a_second_person(day: Day) -> None:
         shown = _text(bob, confirm)
         send(day.browsers["alice"], confirm, mark, page=confirm)
 
-    assert (wrong.status_code, "HH:MM" in wrong.get_data(as_text=True)) == (422, True)
+    assert (wrong.status_code, "应为 9:00" in wrong.get_data(as_text=True)) == (422, True)
     assert sent.status_code == 302
     assert alone is AttendanceState.OUT
     assert "您补录的时间：由另一个人确认" in shown
@@ -256,7 +256,7 @@ def test_the_ninth_of_every_month_is_planned_for_a_year(day: Day) -> None:
     ("field", "value"),
     [
         ("capacity", "0"),
-        ("capacity", "３"),
+        ("capacity", "三"),
         ("capacity", "1.5"),
         ("title", ""),
         ("title", "x" * 61),

@@ -98,9 +98,9 @@ def open_disputes(session: Session, actor: Actor) -> list[DisputeLine]:
     """Return the questions that wait for an answer, oldest first, at most a hundred.
 
     Raises:
-        NotAllowed: `not_allowed`, the actor plans no service.
+        NotAllowed: `not_allowed`, the actor runs no occasions.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.RUN_OCCASION)
     query: Select[*tuple[Any, ...]] = select(Dispute, Attendance, Slot, Occasion, Member)
     found = session.execute(
         _with_row(query, Dispute)

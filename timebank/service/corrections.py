@@ -41,7 +41,7 @@ from timebank.service.errors import (
     PointsSpent,
     WrongTimes,
 )
-from timebank.service.models import Attendance, AttendanceState, Provenance
+from timebank.service.models import Attendance, AttendanceState, Provenance, Slot
 from timebank.service.posting import Worth
 from timebank.service.settled import SettledRow, Times, locked_row, person_of, worth_of
 
@@ -61,8 +61,9 @@ def propose(  # who was there, from when to when, and why it is said now
         session: a write session.
         actor: who runs occasions and is not the member.
         attendance_id: the row.
-        in_at: begin of the stay, inside the slot; None with `out_at` None: was not there.
-        out_at: end of the stay, inside the slot.
+        in_at: begin of the stay; None with `out_at` None: was not there. Like a scan, what lies
+            outside the slot does not count.
+        out_at: end of the stay.
         reason: 1 to 500 characters, shown to the volunteer and kept.
 
     Raises:
@@ -76,8 +77,8 @@ def propose(  # who was there, from when to when, and why it is said now
     actor.require(Permission.RUN_OCCASION)
     person_id = person_of(actor)
     why = checks.text("reason", reason, TEXT_LENGTH_MAX)
-    times = _times(in_at, out_at)
     settled = locked_row(session, actor, attendance_id)
+    times = _times(in_at, out_at, settled.slot)
     if settled.member.id == person_id:
         raise OwnRow
     if _has_open(session, actor, attendance_id):
@@ -137,7 +138,7 @@ def agree(session: Session, actor: Actor, *, correction_id: UUID) -> Correction:
     _require_decidable(correction, person_id)
     if settled.row.transaction_id != correction.old_transaction_id:
         raise CorrectionOutdated(name=settled.member.name)
-    times = _times(correction.in_at, correction.out_at)
+    times = _times(correction.in_at, correction.out_at, settled.slot)
     worth = worth_of(session, actor, settled, times)
     transaction_id, reversal_id = _book(session, actor, correction, settled, worth)
     correction.state = CorrectionState.AGREED
@@ -208,10 +209,10 @@ def withdraw(session: Session, actor: Actor, *, correction_id: UUID) -> Correcti
 # ---------------------------------------------------------------- private
 
 
-def _times(in_at: datetime | None, out_at: datetime | None) -> Times | None:
-    """Return begin and end, or None for not there; one without the other is refused."""
+def _times(in_at: datetime | None, out_at: datetime | None, slot: Slot) -> Times | None:
+    """Return begin and end inside the slot, or None for not there; one alone is refused."""
     if in_at is not None and out_at is not None:
-        return in_at, out_at
+        return max(in_at, slot.starts_at), min(out_at, slot.ends_at)
     if in_at is None and out_at is None:
         return None
     raise WrongTimes(times="–", expected="HH:MM–HH:MM")

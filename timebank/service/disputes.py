@@ -75,7 +75,7 @@ def explain(session: Session, actor: Actor, *, dispute_id: UUID, text: str) -> D
 
     Args:
         session: a write session.
-        actor: a social worker who is not the member.
+        actor: who runs occasions and is not the member.
         dispute_id: the question.
         text: 1 to 500 characters, shown to the volunteer.
 
@@ -85,7 +85,7 @@ def explain(session: Session, actor: Actor, *, dispute_id: UUID, text: str) -> D
         DisputeAnswered: `dispute_answered`.
         WrongField: `wrong_field`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.RUN_OCCASION)
     person_id = person_of(actor)
     said = checks.text("text", text, TEXT_LENGTH_MAX)
     dispute = checks.fetch(session, actor, Dispute, dispute_id, "dispute")

@@ -119,7 +119,7 @@ def moment_near(starts_at: datetime, ends_at: datetime, clock_text: str, zone: s
     """
     text = two_digits(clock_text)
     if read_clock(text) is None:
-        raise WrongTimes(times=clock_text[:5], expected="HH:MM")
+        raise WrongTimes(times=clock_text[:5] or "–", expected="9:00")
     day = starts_at.astimezone(ZoneInfo(zone)).date()
     middle = starts_at + (ends_at - starts_at) / 2
     read = (at_local(day + timedelta(days=late), text, zone) for late in (0, 1))

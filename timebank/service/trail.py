@@ -19,7 +19,12 @@ from timebank.actors import Actor, Permission
 from timebank.people.models import Member
 from timebank.rewards.models import PointsPolicy
 from timebank.rewards.points import Reason, read_policy
-from timebank.service.correction_models import Agreement, Correction, Dispute
+from timebank.service.correction_models import (
+    Agreement,
+    Correction,
+    CorrectionState,
+    Dispute,
+)
 from timebank.service.errors import NotHere
 from timebank.service.models import Attendance, AttendanceState, Occasion, ScanEvent, Site, Slot
 from timebank.service.settled import SETTLED_STATES
@@ -63,6 +68,11 @@ class Trail:
     def is_settled(self) -> bool:
         """Tell whether the list was confirmed, so that only a correction changes the row."""
         return self.row.state in SETTLED_STATES
+
+    @property
+    def is_corrected(self) -> bool:
+        """Tell whether the times of the row are those that two people agreed to."""
+        return any(each.state is CorrectionState.AGREED for each in self.corrections)
 
     @property
     def open_correction(self) -> Correction | None:

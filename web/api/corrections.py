@@ -164,7 +164,7 @@ def raise_dispute(args: dict[str, Any], attendance_id: UUID) -> Dispute:
 
 
 @blueprint.route("/disputes", methods=["GET"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.RUN_OCCASION)
 @blueprint.response(200, DisputeOut(many=True))
 def list_disputes() -> list[Dispute]:
     """List the questions that wait for an answer, oldest first."""
@@ -173,7 +173,7 @@ def list_disputes() -> list[Dispute]:
 
 
 @blueprint.route("/disputes/<uuid:dispute_id>/explanation", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.RUN_OCCASION)
 @blueprint.arguments(TextArgs)
 @blueprint.response(200, DisputeOut)
 def explain_dispute(args: dict[str, Any], dispute_id: UUID) -> Dispute:

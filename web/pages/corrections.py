@@ -7,7 +7,7 @@ those who run occasions, questions answered by the social worker.
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -18,6 +18,8 @@ from timebank.actors import Permission
 from timebank.errors import Refusal
 from timebank.service import casework, corrections, disputes, timing
 from timebank.service.correction_models import TEXT_LENGTH_MAX
+from timebank.service.errors import DisputeAnswered
+from timebank.service.settled import SettledRow
 from timebank.service.trail import read_trail
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
@@ -122,7 +124,7 @@ def list_open() -> str:
 
 
 @blueprint.post("/desk/disputes/<uuid:dispute_id>/explain")
-@allow(Permission.PLAN_SERVICE)
+@allow(RUN)
 def explain(dispute_id: UUID) -> Answer:
     """Answer a question by an explanation."""
     form = Form.read(ExplainForm)
@@ -134,6 +136,8 @@ def explain(dispute_id: UUID) -> Answer:
     except Refusal as refusal:
         if refusal.status == HTTPStatus.NOT_FOUND:
             raise
+        if isinstance(refusal, DisputeAnswered):  # it is on the list no more: nothing typed is lost
+            flash(_("What you wrote was not sent: %(text)s", text=form.data["text"]), "no")
         form.refuse(refusal)
         return _list_page({dispute_id: form}, form), refusal.status
     flash(_("Your explanation stands on the volunteer's page."), "ok")
@@ -274,8 +278,7 @@ def _list_page(sent: dict[UUID, Form], problem_form: Form) -> str:
     actor = current_actor()
     with reading() as session:
         proposals = casework.open_corrections(session, actor)
-        may_answer = actor.may(Permission.PLAN_SERVICE)
-        questions = casework.open_disputes(session, actor) if may_answer else []
+        questions = casework.open_disputes(session, actor)
     return render_template(
         "corrections/list.html",
         proposals=proposals,
@@ -291,8 +294,19 @@ def _list_page(sent: dict[UUID, Form], problem_form: Form) -> str:
 def _propose_page(attendance_id: UUID, form: Form | None) -> str:
     with reading() as session:
         line = casework.read_row(session, current_actor(), attendance_id=attendance_id)
-    shown: dict[str, Any] = {"presence": "there"}
-    return render_template("corrections/new.html", line=line, form=form or Form(ProposeForm, shown))
+    return render_template("corrections/new.html", line=line, form=form or _present(line))
+
+
+def _present(line: SettledRow) -> Form:
+    """Return the form with the times of the row, or those planned: one of them is changed."""
+    row, slot = line.row, line.slot
+    zone = current_standing().community.time_zone
+    came = max(row.in_at, slot.starts_at) if row.in_at else slot.starts_at
+    left = min(row.out_at, slot.ends_at) if row.out_at else slot.ends_at
+    times = {
+        name: timing.local_text(each, zone, each) for name, each in (("come", came), ("go", left))
+    }
+    return Form(ProposeForm, {"presence": "there", **times})
 
 
 def _proposal_page(correction_id: UUID, form: Form) -> str:
