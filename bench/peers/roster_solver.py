@@ -77,6 +77,9 @@ def _window(
     solver.parameters.max_time_in_seconds = SECONDS_PER_WINDOW
     solver.parameters.num_workers = WORKERS
     status = solver.solve(model)
+    while status == cp_model.UNKNOWN:  # a busy machine: not even a first plan in that time
+        solver.parameters.max_time_in_seconds *= 2
+        status = solver.solve(model)
     assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE), "an empty plan is always possible"
     return [key for key, variable in stands.items() if solver.value(variable)]
 
