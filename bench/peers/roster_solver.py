@@ -73,6 +73,11 @@ def _window(
         model.add(total <= top)
         model.add(total >= bottom)
     model.minimize(sum(costs) + top - bottom)
+    return _solved(model, stands)
+
+
+def _solved(model: Any, stands: dict[tuple[int, int], Any]) -> list[tuple[int, int]]:
+    """Return who stands where in the best plan found in time."""
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = SECONDS_PER_WINDOW
     solver.parameters.num_workers = WORKERS

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,8 @@ from timebank.duty.errors import (
     ShiftFull,
     ShiftLength,
 )
-from timebank.duty.models import AssignmentState, RosterState
+from timebank.duty.fairness import Plan
+from timebank.duty.models import Assignment, AssignmentState, RosterState
 from timebank.duty.planning import Mode
 from timebank.duty.wishes import Wanted
 from timebank.messages.models import MessageKind
@@ -32,14 +34,14 @@ from timebank.people.qualification_models import QualificationKind
 from timebank.people.qualifications import ExpiresTooEarly, OwnQualification
 from timebank.service import changes, moving, repeating, signup, waiting
 from timebank.service.errors import NotHere, NotQualified, OccasionOver, Overlap, WrongField
-from timebank.service.models import OccasionKind
+from timebank.service.models import OccasionKind, Series
 from timebank.service.occasions import SlotPlan
 
 MONDAY = BEGINS
 SQLITE = pytest.mark.databases("sqlite")
 
 
-def _plan(duty: Duty, mode: Mode = Mode.AGAIN) -> planning.Plan:
+def _plan(duty: Duty, mode: Mode = Mode.AGAIN) -> Plan:
     return planning.plan_roster(duty.session, duty.world.desk, roster_id=duty.roster.id, mode=mode)
 
 
@@ -47,7 +49,7 @@ def _publish(duty: Duty) -> publishing.Publication:
     return publishing.publish(duty.session, duty.world.desk, roster_id=duty.roster.id)
 
 
-def _assign(duty: Duty, slot_id, member: Member):  # type: ignore[no-untyped-def]
+def _assign(duty: Duty, slot_id: UUID, member: Member) -> Assignment:
     return planning.assign(
         duty.session,
         duty.world.desk,
@@ -57,7 +59,7 @@ def _assign(duty: Duty, slot_id, member: Member):  # type: ignore[no-untyped-def
     )
 
 
-def _take_off(duty: Duty, slot_id, member_id) -> None:  # type: ignore[no-untyped-def]
+def _take_off(duty: Duty, slot_id: UUID, member_id: UUID) -> None:
     planning.take_off(
         duty.session,
         duty.world.desk,
@@ -94,7 +96,7 @@ def test_terms_that_cannot_be_are_refused(
 
 
 def test_a_series_is_a_shift_of_two_to_four_hours_in_one_roster(duty: Duty) -> None:
-    def ids(series):  # type: ignore[no-untyped-def]
+    def ids(series: Series) -> frozenset[UUID]:
         return frozenset({series.id})
 
     desk = duty.world.desk

@@ -28,14 +28,14 @@ from timebank.service.errors import NotHere, OccasionOver
 
 
 class Mode(StrEnum):
-    """How much of the present plan stays; what was published stays unless a rule forbids it now."""
+    """How much of the present plan stays."""
 
     FILL = "fill"
-    """Everything stays, gaps are filled."""
+    """Everything, gaps are filled."""
     AGAIN = "again"
-    """What was set by hand stays."""
+    """What was published or set by hand, unless a rule forbids it by now."""
     ANEW = "anew"
-    """Only what is published stays."""
+    """What was published, unless a rule forbids it by now."""
 
 
 def plan_roster(session: Session, actor: Actor, *, roster_id: UUID, mode: Mode) -> Plan:
@@ -187,9 +187,8 @@ def _open_line(scene: Scene, slot_id: UUID) -> ShiftLine:
 def _stays(row: Assignment, mode: Mode, *, is_wrong: bool) -> bool:
     if mode is Mode.FILL:
         return True
-    if row.state is AssignmentState.PUBLISHED and (mode is Mode.ANEW or not row.is_fixed):
-        return not is_wrong
-    return row.is_fixed and mode is Mode.AGAIN
+    is_kept = row.state is AssignmentState.PUBLISHED or (row.is_fixed and mode is Mode.AGAIN)
+    return is_kept and not is_wrong
 
 
 def _let_go(session: Session, scene: Scene, row: Assignment, post: Post) -> None:
