@@ -1,6 +1,5 @@
 """Rosters in the database: terms, planning, changes by hand, publishing, and what comes between."""
 
-from collections import Counter
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -11,8 +10,7 @@ from ledger import clock
 from ledger.errors import NotAllowed, Refusal
 from tests.duty.world import BEGINS, ENDS, Duty, make_duty
 from tests.service.world import SIGN_UP_TIME, local
-from timebank.actors import Actor
-from timebank.duty import board, planning, publishing, rosters, wishes
+from timebank.duty import board, planning, rosters, wishes
 from timebank.duty.diary import Obstacle, Part, Wish
 from timebank.duty.errors import (
     CannotTake,
@@ -23,50 +21,19 @@ from timebank.duty.errors import (
     ShiftFull,
     ShiftLength,
 )
-from timebank.duty.fairness import Plan
-from timebank.duty.models import Assignment, AssignmentState, RosterState
+from timebank.duty.models import RosterState
 from timebank.duty.planning import Mode
 from timebank.duty.wishes import Wanted
-from timebank.messages.models import MessageKind
-from timebank.people import members, qualifications
-from timebank.people.models import Member
+from timebank.people import qualifications
 from timebank.people.qualification_models import QualificationKind
 from timebank.people.qualifications import ExpiresTooEarly, OwnQualification
-from timebank.service import changes, moving, repeating, signup, waiting
-from timebank.service.errors import NotHere, NotQualified, OccasionOver, Overlap, WrongField
+from timebank.service import repeating, signup, waiting
+from timebank.service.errors import NotHere, NotQualified, OccasionOver, WrongField
 from timebank.service.models import OccasionKind, Series
 from timebank.service.occasions import SlotPlan
 
 MONDAY = BEGINS
 SQLITE = pytest.mark.databases("sqlite")
-
-
-def _plan(duty: Duty, mode: Mode = Mode.AGAIN) -> Plan:
-    return planning.plan_roster(duty.session, duty.world.desk, roster_id=duty.roster.id, mode=mode)
-
-
-def _publish(duty: Duty) -> publishing.Publication:
-    return publishing.publish(duty.session, duty.world.desk, roster_id=duty.roster.id)
-
-
-def _assign(duty: Duty, slot_id: UUID, member: Member) -> Assignment:
-    return planning.assign(
-        duty.session,
-        duty.world.desk,
-        roster_id=duty.roster.id,
-        slot_id=slot_id,
-        member_id=member.id,
-    )
-
-
-def _take_off(duty: Duty, slot_id: UUID, member_id: UUID) -> None:
-    planning.take_off(
-        duty.session,
-        duty.world.desk,
-        roster_id=duty.roster.id,
-        slot_id=slot_id,
-        member_id=member_id,
-    )
 
 
 # ---------------------------------------------------------------- terms
@@ -152,7 +119,7 @@ def test_every_place_is_filled_and_the_minutes_are_close(duty: Duty) -> None:
             duty.session, duty.world.actor(member), wanted=Wanted(shifts_per_week_max=6)
         )
 
-    done = _plan(duty)
+    done = duty.plan()
     shown = board.board(rosters.show(duty.session, duty.world.desk, duty.roster.id))
 
     assert done.gaps == ()
@@ -171,7 +138,7 @@ def test_nobody_is_planned_above_zero_shifts_or_when_they_said_never(duty: Duty)
     never = {(day, part): Wish.NEVER for day in range(7) for part in Part}
     wishes.set_wishes(duty.session, duty.world.actor(dora), wanted=Wanted(14, never))
 
-    done = _plan(duty)
+    done = duty.plan()
 
     assert {member_id for _, member_id in done.added}.isdisjoint({charlie.id, dora.id})
     assert {Obstacle.WEEKLY_MAX, Obstacle.NEVER} <= set(done.gaps[0].reasons)
@@ -185,12 +152,12 @@ def test_nobody_is_planned_above_zero_shifts_or_when_they_said_never(duty: Duty)
 
 def test_what_is_set_by_hand_stays_and_can_be_given_up(duty: Duty) -> None:
     duty.make_roster(series_ids=frozenset({duty.gate.id}), ends_on=MONDAY)
-    _plan(duty)
+    duty.plan()
     slot = duty.slot(duty.gate, MONDAY)
     [first, second] = duty.planned(slot.id)
-    _take_off(duty, slot.id, first)
+    duty.take_off(slot.id, first)
     with pytest.raises(NotOnShift):
-        _take_off(duty, slot.id, first)  # a colleague at the desk was faster
+        duty.take_off(slot.id, first)  # a colleague at the desk was faster
     third = next(
         member
         for member, reason in planning.candidates(
@@ -198,11 +165,11 @@ def test_what_is_set_by_hand_stays_and_can_be_given_up(duty: Duty) -> None:
         )
         if reason is None and member.id not in {first, second}
     )
-    _assign(duty, slot.id, third)
+    duty.assign(slot.id, third)
 
-    _plan(duty)
+    duty.plan()
     assert set(duty.planned(slot.id)) >= {third.id}
-    _plan(duty, Mode.ANEW)
+    duty.plan(Mode.ANEW)
     assert set(duty.planned(slot.id)) == {first, second}
 
 
@@ -210,18 +177,18 @@ def test_a_hand_meets_the_same_rules(duty: Duty) -> None:
     duty.make_roster(people_count=1)
     charlie, dora, erik, fang = duty.team
     slot = duty.slot(duty.gate, MONDAY)
-    _assign(duty, slot.id, charlie)
+    duty.assign(slot.id, charlie)
     with pytest.raises(CannotTake) as refused:  # nine hours after the end of the evening's
-        _assign(duty, duty.slot(duty.market, MONDAY).id, charlie)
+        duty.assign(duty.slot(duty.market, MONDAY).id, charlie)
     assert refused.value.details["reason"] == "rest"
     for member in (dora, erik):
-        _assign(duty, slot.id, member)
+        duty.assign(slot.id, member)
     with pytest.raises(ShiftFull):
-        _assign(duty, slot.id, fang)
+        duty.assign(slot.id, fang)
     with pytest.raises(NotHere):
-        _assign(duty, slot.id, duty.world.bob)
+        duty.assign(slot.id, duty.world.bob)
     with clock.at(local("9:00", MONDAY)), pytest.raises(OccasionOver):
-        _take_off(duty, slot.id, charlie.id)
+        duty.take_off(slot.id, charlie.id)
 
 
 # ---------------------------------------------------------------- qualifications
@@ -242,7 +209,7 @@ def test_a_shift_that_asks_for_first_aid_takes_only_who_holds_it_on_the_day(duty
     )
     duty.make_roster()
 
-    done = _plan(duty)
+    done = duty.plan()
 
     gate = {duty.slot(duty.gate, BEGINS + timedelta(days=n)).id: n for n in range(14)}
     assert {(gate[s], m) for s, m in done.added if s in gate} <= {(n, charlie.id) for n in range(3)}
@@ -251,7 +218,7 @@ def test_a_shift_that_asks_for_first_aid_takes_only_who_holds_it_on_the_day(duty
         with pytest.raises(NotQualified):
             signup.sign_up(duty.session, duty.world.actor(member), slot_id=slot.id)
         with pytest.raises(CannotTake):
-            _assign(duty, slot.id, member)
+            duty.assign(slot.id, member)
     with pytest.raises(NotQualified):
         waiting.wait(duty.session, duty.world.actor(dora), slot_id=early.id)
 
@@ -285,165 +252,3 @@ def test_nobody_grants_their_own_or_what_is_over(duty: Duty) -> None:
     )
     with pytest.raises(sa.exc.IntegrityError), duty.session.begin_nested():
         duty.session.execute(sa.text(insert))
-
-
-# ---------------------------------------------------------------- publishing
-
-
-def test_publishing_signs_up_and_tells_each_member_once(duty: Duty) -> None:
-    duty.make_roster()
-    done = _plan(duty)
-
-    first, again = _publish(duty), _publish(duty)
-
-    assert (len(first.enrolled), first.withdrawn, first.refused) == (len(done.added), [], [])
-    assert (again.enrolled, again.withdrawn, again.refused) == ([], [], [])
-    for slot_id, member_id in done.added:
-        assert member_id in duty.on_list(slot_id)
-    slot = duty.slot(duty.gate, MONDAY)
-    assert slot.enrolled_count == len(duty.on_list(slot.id)) == 2
-    counts = Counter(member_id for _, member_id in done.added)
-    for member in duty.team:
-        [message] = duty.told(member)
-        assert (message.kind, message.facts["added"]) == (
-            MessageKind.DUTY_PLANNED,
-            counts[member.id],
-        )
-    assert duty.roster.state is RosterState.PUBLISHED
-
-
-def test_publishing_again_does_only_what_changed(duty: Duty) -> None:
-    duty.make_roster()
-    _plan(duty)
-    _publish(duty)
-    slot = duty.slot(duty.gate, MONDAY)
-    off, stays = sorted(duty.on_list(slot.id))
-    _take_off(duty, slot.id, off)
-    assert off in duty.on_list(slot.id)  # nobody knows yet
-
-    done = _publish(duty)
-
-    assert [(line.slot.id, member.id) for line, member in done.withdrawn] == [(slot.id, off)]
-    assert done.enrolled == []
-    assert duty.on_list(slot.id) == {stays}
-    duty.session.refresh(slot)
-    assert slot.enrolled_count == 1
-    kinds = {m.id: [each.kind for each in duty.told(m)] for m in duty.team}
-    assert kinds[off] == [MessageKind.DUTY_PLANNED, MessageKind.DUTY_CHANGED]
-    assert kinds[stays] == [MessageKind.DUTY_PLANNED]
-    _plan(duty, Mode.FILL)
-    assert off not in duty.planned(slot.id)  # who was taken off is asked again by hand only
-
-
-def test_who_left_lost_a_qualification_or_is_busy_is_not_signed_up(duty: Duty) -> None:
-    duty.make_roster(people_count=1, series_ids=frozenset({duty.gate.id}))
-    charlie, dora, erik, fang = duty.team
-    days = [duty.slot(duty.gate, BEGINS + timedelta(days=n)) for n in range(4)]
-    for slot, member in zip(days, (charlie, dora, erik, fang), strict=True):
-        _assign(duty, slot.id, member)
-    system = Actor.system(duty.world.community.community_id, "test")
-    members.let_leave(duty.session, system, charlie.id, reason="搬家")
-    duty.world.enrol(duty.world.plan(on=BEGINS + timedelta(days=1)), dora)
-    changes.cancel_occasion(
-        duty.session, duty.world.desk, occasion_id=days[2].occasion_id, reason="下雨"
-    )
-
-    done = _publish(duty)
-
-    reasons = {each.member.id: each.reason for each in done.refused}
-    assert reasons == {charlie.id: Obstacle.NOT_ACTIVE, dora.id: Obstacle.OVERLAP}
-    assert [member.id for _, member in done.enrolled] == [fang.id]
-    _plan(duty)
-    assert set(duty.planned(days[0].id)).isdisjoint({charlie.id})
-
-
-def test_a_moved_shift_keeps_its_people_and_shows_what_is_wrong(duty: Duty) -> None:
-    duty.make_roster(people_count=1)
-    charlie = duty.team[0]
-    evening, morning = duty.slot(duty.market, MONDAY), duty.slot(duty.gate, date(2026, 11, 12))
-    for slot in (evening, morning):
-        _assign(duty, slot.id, charlie)
-    _publish(duty)
-    moving.move_occasion(
-        duty.session,
-        duty.world.desk,
-        occasion_id=evening.occasion_id,
-        occurs_on=date(2026, 11, 12),
-        start_time="14:00",
-    )
-
-    scene = rosters.show(duty.session, duty.world.desk, duty.roster.id)
-    [seat] = board.cell_of(scene, evening.id).seats
-
-    assert (seat.post.member.id, seat.problem) == (charlie.id, Obstacle.REST)
-    assert charlie.id in duty.on_list(evening.id)
-
-
-def test_a_member_who_withdraws_leaves_a_gap_that_is_filled_by_another(duty: Duty) -> None:
-    duty.make_roster(people_count=1, series_ids=frozenset({duty.gate.id}))
-    _plan(duty)
-    _publish(duty)
-    slot = duty.slot(duty.gate, MONDAY)
-    [gone] = duty.on_list(slot.id)
-    member = next(each for each in duty.team if each.id == gone)
-    signup.withdraw(duty.session, duty.world.actor(member), occasion_id=slot.occasion_id)
-
-    done = _plan(duty, Mode.FILL)
-
-    [(_, other)] = [pair for pair in done.added if pair[0] == slot.id]
-    assert other != gone
-    assert duty.planned(slot.id) == {other: AssignmentState.DRAFT}
-
-
-def test_who_signed_up_by_themselves_takes_a_place(duty: Duty) -> None:
-    duty.make_roster(people_count=1, series_ids=frozenset({duty.gate.id}))
-    slot = duty.slot(duty.gate, MONDAY)
-    bob, dora = duty.world.bob, duty.team[1]
-    for member in (bob, dora):
-        signup.sign_up(duty.session, duty.world.actor(member), slot_id=slot.id)
-
-    done = _plan(duty)
-
-    assert slot.id not in {slot_id for slot_id, _ in done.added}
-    with pytest.raises(Overlap):
-        duty.world.enrol(duty.world.plan(), dora)
-    _take_off(duty, slot.id, dora.id)
-    _publish(duty)
-    assert duty.on_list(slot.id) == {bob.id}
-
-
-def test_a_place_that_comes_free_goes_to_who_waits(duty: Duty) -> None:
-    duty.make_roster(people_count=3, series_ids=frozenset({duty.gate.id}))
-    _plan(duty)
-    _publish(duty)
-    slot = duty.slot(duty.gate, MONDAY)
-    assert slot.enrolled_count == 3
-    waiter = duty.world.add("候补")
-    waiting.wait(duty.session, duty.world.actor(waiter), slot_id=slot.id)
-    off = min(duty.on_list(slot.id))
-    _take_off(duty, slot.id, off)
-
-    _publish(duty)
-
-    assert waiter.id in duty.on_list(slot.id)
-    assert off not in duty.on_list(slot.id)
-    duty.session.refresh(slot)
-    assert slot.enrolled_count == 3
-
-
-@SQLITE
-def test_members_are_chosen_anew_and_who_is_off_is_planned_no_more(duty: Duty) -> None:
-    duty.make_roster()
-    _plan(duty)
-    kept = frozenset(member.id for member in duty.team[1:])
-    rosters.set_members(duty.session, duty.world.desk, roster_id=duty.roster.id, member_ids=kept)
-    with pytest.raises(NothingToPlan):
-        rosters.set_members(
-            duty.session, duty.world.desk, roster_id=duty.roster.id, member_ids=frozenset()
-        )
-
-    _plan(duty)
-
-    scene = rosters.show(duty.session, duty.world.desk, duty.roster.id)
-    assert {member_id for _, member_id in scene.standing} == kept
-    assert duty.on_list(duty.slot(duty.gate, MONDAY).id) == set()

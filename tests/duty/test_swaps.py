@@ -42,14 +42,8 @@ def shift(duty: Duty) -> Slot:
     """Charlie's published shift of the Monday; Dora stands on Tuesday's."""
     duty.make_roster(people_count=1, series_ids=frozenset({duty.gate.id}))
     for days, member in enumerate(duty.team[:2]):
-        planning.assign(
-            duty.session,
-            duty.world.desk,
-            roster_id=duty.roster.id,
-            slot_id=duty.slot(duty.gate, BEGINS + timedelta(days=days)).id,
-            member_id=member.id,
-        )
-    publishing.publish(duty.session, duty.world.desk, roster_id=duty.roster.id)
+        duty.assign(duty.slot(duty.gate, BEGINS + timedelta(days=days)).id, member)
+    duty.publish()
     return duty.slot(duty.gate, BEGINS)
 
 
@@ -91,7 +85,7 @@ def test_with_the_leaders_yes_the_sign_up_changes_hands(duty: Duty, shift: Slot)
         MessageKind.SWAP_AGREED,
     ]
     assert [each.kind for each in duty.told(duty.world.bob)] == [MessageKind.SWAP_WAITS]
-    again = publishing.publish(duty.session, duty.world.desk, roster_id=duty.roster.id)
+    again = duty.publish()
     assert (again.enrolled, again.withdrawn) == ([], [])
 
 

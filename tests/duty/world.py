@@ -15,8 +15,11 @@ from ledger import clock
 from tests.service.world import SIGN_UP_TIME, World, make_world
 from timebank.codes import CodeKeys
 from timebank.contributions import Category
-from timebank.duty import rosters
+from timebank.duty import planning, publishing, rosters
+from timebank.duty.fairness import Plan
 from timebank.duty.models import Assignment, AssignmentState, Roster
+from timebank.duty.planning import Mode
+from timebank.duty.publishing import Publication
 from timebank.duty.rosters import Terms
 from timebank.messages.models import Message
 from timebank.people.models import Member
@@ -65,6 +68,32 @@ class Duty:
             self.session, self.world.desk, terms=self.terms(**changes)
         )
         return self.roster
+
+    def plan(self, mode: Mode = Mode.AGAIN) -> Plan:
+        return planning.plan_roster(
+            self.session, self.world.desk, roster_id=self.roster.id, mode=mode
+        )
+
+    def publish(self) -> Publication:
+        return publishing.publish(self.session, self.world.desk, roster_id=self.roster.id)
+
+    def assign(self, slot_id: UUID, member: Member) -> Assignment:
+        return planning.assign(
+            self.session,
+            self.world.desk,
+            roster_id=self.roster.id,
+            slot_id=slot_id,
+            member_id=member.id,
+        )
+
+    def take_off(self, slot_id: UUID, member_id: UUID) -> None:
+        planning.take_off(
+            self.session,
+            self.world.desk,
+            roster_id=self.roster.id,
+            slot_id=slot_id,
+            member_id=member_id,
+        )
 
     def slot(self, series: Series, on: date) -> Slot:
         return self.session.scalars(

@@ -166,7 +166,7 @@ def test_the_excel_file_holds_text_and_numbers_and_no_formula(day: Day, series_i
         texts = file.read("xl/sharedStrings.xml").decode()
     assert "=HYPERLINK(&quot;x&quot;)&lt;b&gt;" in texts.replace('"', "&quot;")
     assert all("<f>" not in sheet for sheet in sheets)
-    assert "<v>900</v>" in sheets[1]
+    assert "<v>540</v>" in sheets[1]
 
 
 def test_a_longer_roster_costs_no_more_statements(day: Day, series_id: UUID) -> None:
