@@ -14,7 +14,7 @@ from typing import Any
 from ortools.sat.python import cp_model
 
 WINDOW_WEEKS = 4
-SECONDS_PER_WINDOW = 10
+SECONDS_PER_WINDOW = 20
 WORKERS = 2
 EMPTY_COST, RATHER_NOT_COST = 100_000, 500
 
