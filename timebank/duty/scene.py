@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -251,6 +251,7 @@ def _members(
             RosterMember.community_id == roster.community_id, RosterMember.roster_id == roster.id
         )
         .order_by(Member.number)
+        .execution_options(populate_existing=True)
     ).all()
     return (
         {member.id: member for member, _ in found},
@@ -263,17 +264,19 @@ def _with_qualifications(
 ) -> Iterator[tuple[Member, dict[QualificationKind, Validity]]]:
     valid: dict[UUID, dict[QualificationKind, Validity]] = defaultdict(dict)
     for row in session.scalars(
-        select(Qualification).where(
+        select(Qualification)
+        .where(
             Qualification.community_id == roster.community_id,
             Qualification.member_id.in_(_member_ids(roster)),
         )
+        .execution_options(populate_existing=True)
     ):
         valid[row.member_id][row.kind] = (row.granted_on, row.expires_on)
     for member in members.values():
         yield member, valid[member.id]
 
 
-def _member_ids(roster: Roster):  # type: ignore[no-untyped-def]  # a subquery, used as one
+def _member_ids(roster: Roster) -> Select[UUID]:
     return select(RosterMember.member_id).where(
         RosterMember.community_id == roster.community_id, RosterMember.roster_id == roster.id
     )
