@@ -53,18 +53,19 @@ def run(rounds: int) -> None:
     """Plan both years with both planners, check, compare and draw; one round is a whole year."""
     del rounds
     outcomes: list[Outcome] = []
+    slowest = 0.0
     for name, people_count in (("ample", 2), ("tight", 4)):
         world = make_world(name, people_count)
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.process_time()
         found = fairness.plan(world.shifts, world.people, RULES).added
+        slowest = max(slowest, time.process_time() - busy)  # others may have the processor too
         outcomes.append(_judged(world, "rule", found, time.perf_counter() - begin))
         if name == "ample":
             _draw(world, found)
         pairs, seconds = _solved(world)
         outcomes.append(_judged(world, "CP-SAT", pairs, seconds))
     _publish(outcomes)
-    slowest = max(each.seconds for each in outcomes if each.planner == "rule")
-    assert slowest < SECONDS_MAX, f"a year took {slowest:.0f} s"
+    assert slowest < SECONDS_MAX, f"a year took {slowest:.0f} s of processor"
 
 
 def _solved(world: World) -> tuple[list[Pair], float]:
