@@ -6,7 +6,7 @@ Without a name everything is measured. `--rounds` is at least five.
 import argparse
 from collections.abc import Callable
 
-from bench import bulk, http, large_books, sealer, single_posts, sqlite_posts
+from bench import bulk, http, large_books, rosters, sealer, single_posts, sqlite_posts
 from bench.measure import ROUNDS_MIN
 from bench.peers import hordak
 
@@ -18,8 +18,12 @@ WORKLOADS: dict[str, Callable[[int], None]] = {
     "sqlite": sqlite_posts.run,
     "peers": hordak.run,
     "http": http.run,
+    "rosters": rosters.run,
 }
-"""posts: W1, W1s, W2. large: W4, W5, W6. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory."""
+"""posts: W1, W1s, W2. large: W4, W5, W6. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory.
+
+rosters: a year of shifts, in seconds; the one workload that is no ratio.
+"""
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 from ledger.base import Base
 from timebank import audit
+from timebank.duty import models as duty
 from timebank.insight import models as insight
 from timebank.insight import webhook_models as webhooks
 from timebank.messages import models as messages
 from timebank.people import models as people
+from timebank.people import qualification_models as qualifications
 from timebank.rewards import models as rewards
 from timebank.service import correction_models as corrections
 from timebank.service import models as service
@@ -16,10 +18,12 @@ __all__ = [
     "Base",
     "audit",
     "corrections",
+    "duty",
     "insight",
     "messages",
     "offline",
     "people",
+    "qualifications",
     "rewards",
     "service",
     "shop",

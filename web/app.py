@@ -22,6 +22,7 @@ from web import (
     api,
     assets,
     auth,
+    duty_words,
     errors,
     i18n,
     icons,
@@ -50,6 +51,9 @@ PAGES: Final = (
     "web.pages.desk",
     "web.pages.days",
     "web.pages.day_changes",
+    "web.pages.rosters",
+    "web.pages.duty_people",
+    "web.pages.shifts",
     "web.pages.policies",
     "web.pages.commendations",
     "web.pages.certificates",
@@ -65,6 +69,8 @@ API: Final = (
     "web.api.people",
     "web.api.service",
     "web.api.calendar",
+    "web.api.rosters",
+    "web.api.swaps",
     "web.api.attendance",
     "web.api.corrections",
     "web.api.offline",
@@ -103,6 +109,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     icons.drawings()
     words.init(app)
     service_words.init(app)
+    duty_words.init(app)
     message_words.init(app)
     _compress(app)
     _register(app)

@@ -33,6 +33,27 @@ TEXTS: Final = {
         "that time, or suspended. It went on, and you no longer wait."
     ),
     MessageKind.REMINDER: N_("Tomorrow: %(title)s, %(when)s, %(place)s."),
+    MessageKind.DUTY_PLANNED: N_(
+        "%(title)s: you have %(added)s shifts, the first on %(when)s. Look at them under My shifts."
+    ),
+    MessageKind.DUTY_CHANGED: N_(
+        "%(title)s has changed: %(added)s shifts are new for you, %(removed)s are not yours any "
+        "more, the first on %(when)s. Look at them under My shifts."
+    ),
+    MessageKind.SWAP_ASKED: N_(
+        "A colleague asks you to take a shift: %(title)s, %(when)s, %(place)s. Answer under My "
+        "shifts."
+    ),
+    MessageKind.SWAP_WAITS: N_("A swap waits for your yes: %(title)s, %(when)s, %(place)s."),
+    MessageKind.SWAP_DECLINED: N_(
+        "Your colleague cannot take this shift: %(title)s, %(when)s, %(place)s. It is still yours."
+    ),
+    MessageKind.SWAP_AGREED: N_(
+        "The swap is agreed, the shift has changed hands: %(title)s, %(when)s, %(place)s."
+    ),
+    MessageKind.SWAP_REFUSED: N_(
+        "The leader did not agree to the swap, nothing has changed: %(title)s, %(when)s, %(place)s."
+    ),
 }
 SUBJECTS: Final = {
     MessageKind.CALLED_OFF: N_("Called off"),
@@ -42,6 +63,13 @@ SUBJECTS: Final = {
     MessageKind.PLACE_GIVEN: N_("A place for you"),
     MessageKind.PASSED_OVER: N_("No longer waiting"),
     MessageKind.REMINDER: N_("Tomorrow"),
+    MessageKind.DUTY_PLANNED: N_("Your shifts"),
+    MessageKind.DUTY_CHANGED: N_("Your shifts have changed"),
+    MessageKind.SWAP_ASKED: N_("Can you take a shift?"),
+    MessageKind.SWAP_WAITS: N_("A swap waits"),
+    MessageKind.SWAP_DECLINED: N_("No swap"),
+    MessageKind.SWAP_AGREED: N_("Swapped"),
+    MessageKind.SWAP_REFUSED: N_("No swap"),
 }
 ICONS: Final = {
     MessageKind.CALLED_OFF: "calendar-x",
@@ -51,6 +79,13 @@ ICONS: Final = {
     MessageKind.PLACE_GIVEN: "calendar-check",
     MessageKind.PASSED_OVER: "hourglass-bottom",
     MessageKind.REMINDER: "bell",
+    MessageKind.DUTY_PLANNED: "calendar-week",
+    MessageKind.DUTY_CHANGED: "calendar-week",
+    MessageKind.SWAP_ASKED: "arrow-left-right",
+    MessageKind.SWAP_WAITS: "arrow-left-right",
+    MessageKind.SWAP_DECLINED: "x-lg",
+    MessageKind.SWAP_AGREED: "check-lg",
+    MessageKind.SWAP_REFUSED: "x-lg",
 }
 PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
 _MOMENT: Final = re.compile(r"\d{4}-(\d\d)-(\d\d) (\d{1,2}:\d\d)")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock, seal
 from ledger.database import Database
 from ledger.ids import new_id
+from tests.browser.watch import keep_watch
 from tests.makers import PASSWORD, SignIn
 from timebank import codes
 from timebank.actors import Actor, Role
@@ -109,6 +110,9 @@ class Neighbourhood:
     correction_id: UUID | None = None
     dispute_id: UUID | None = None
     doubtful_scan_id: UUID | None = None
+    roster_id: UUID | None = None
+    shift_slot_id: UUID | None = None
+    swap_id: UUID | None = None
 
     def sign_in(self, who: str) -> SignIn:
         """Return what a person types."""
@@ -144,6 +148,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
             _enrol(session, neighbourhood, occasion)
         _keep(session, neighbourhood)
         _question(session, neighbourhood)
+        _watch(session, neighbourhood)
         session.flush()
         session.expunge_all()
     with clock.at(local("9:00", LAST_MONTH)):
@@ -359,6 +364,15 @@ def _question(session: Session, place: Neighbourhood) -> None:
         )
         place.attendance_id, place.correction_id = row_id, proposed.id
         place.dispute_id = asked.id
+
+
+def _watch(session: Session, place: Neighbourhood) -> None:
+    """Publish a week of shifts; the neighbour's is to go to the volunteer."""
+    desk, leader = place.actor("social_worker"), place.people["leader"]
+    with clock.at(local("9:00", date(2026, 11, 2))):
+        place.roster_id, place.shift_slot_id, place.swap_id = keep_watch(
+            session, desk, leader, place.actor("volunteer"), place.actor("neighbour")
+        )
 
 
 def scan_in(

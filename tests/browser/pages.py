@@ -27,7 +27,10 @@ VISITOR_OF_ROLE = {
     Role.ADMINISTRATOR: "administrator",
 }
 NOT_PAGES = frozenset(
-    {"serve_asset", "goods.photo", "books.proof", "calendar.feed", "api-docs.openapi_json"}
+    {
+        *("serve_asset", "goods.photo", "books.proof", "calendar.feed"),
+        *("api-docs.openapi_json", "rosters.download"),
+    }
 )
 LOWER_CASE = re.compile("/[a-z]/<")
 """The second spelling of a scanned address: the same page."""
@@ -111,6 +114,9 @@ def arguments(site: Site) -> dict[str, object]:
         "attendance_id": place.attendance_id,
         "correction_id": place.correction_id,
         "scan_id": place.doubtful_scan_id,
+        "roster_id": place.roster_id,
+        "slot_id": place.shift_slot_id,
+        "swap_id": place.swap_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

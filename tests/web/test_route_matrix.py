@@ -78,6 +78,8 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "photo_id": nobody,
         "reservation_id": other.reservation_id if other else nobody,
         "scan_id": other.doubtful_scan_id if other else nobody,
+        "roster_id": other.roster_id if other else nobody,
+        "swap_id": other.swap_id if other else nobody,
         "award_id": nobody,
         "transaction_id": nobody,
         "policy_id": nobody,

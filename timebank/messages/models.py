@@ -40,6 +40,20 @@ class MessageKind(StrEnum):
     """title, when."""
     REMINDER = "reminder"
     """title, when, place."""
+    DUTY_PLANNED = "duty_planned"
+    """title (of the roster), added, removed (0), when (the first)."""
+    DUTY_CHANGED = "duty_changed"
+    """title (of the roster), added, removed, when (the first that changed)."""
+    SWAP_ASKED = "swap_asked"
+    """title, when, place."""
+    SWAP_WAITS = "swap_waits"
+    """title, when, place: to the leader."""
+    SWAP_DECLINED = "swap_declined"
+    """title, when, place."""
+    SWAP_AGREED = "swap_agreed"
+    """title, when, place: to both."""
+    SWAP_REFUSED = "swap_refused"
+    """title, when, place: to both."""
 
 
 class Message(Base):

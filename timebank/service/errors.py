@@ -11,7 +11,7 @@
                  nothing_to_correct, points_spent, dispute_open, dispute_answered,
                  already_came, occasion_settled, day_taken, series_over, places_taken,
                  on_the_list, places_free, queue_full, too_late_to_wait, nothing_to_leave,
-                 already_reviewed
+                 already_reviewed, not_qualified
     Invalid      wrong_recurrence, never_occurs, wrong_field, wrong_times, wrong_line,
                  not_a_leader
 
@@ -53,6 +53,13 @@ class Overlap(Refused):
 
     code = "overlap"
     message = N_("This overlaps with %(other)s, %(times)s.")
+
+
+class NotQualified(Refused):
+    """The series asks for a qualification that is valid on the day."""
+
+    code = "not_qualified"
+    message = N_("%(name)s has no valid qualification for %(title)s on that day.")
 
 
 class Suspended(Refused):

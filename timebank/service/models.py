@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ledger.base import Base, community_key
 from ledger.columns import Count, Document, states
 from timebank.contributions import Category, Provenance
+from timebank.people.qualification_models import QualificationKind
 
 __all__ = [
     "Attendance",
@@ -130,6 +131,10 @@ class Series(Base):
     capacity: Mapped[int] = mapped_column(Count)
     ended_on: Mapped[date | None]
     """The series ended: it has no days from here on."""
+    qualification: Mapped[QualificationKind | None] = mapped_column(
+        states(QualificationKind, "qualification")
+    )
+    """Whoever signs up has to hold it on the day; None asks for nothing."""
 
 
 class Occasion(Base):

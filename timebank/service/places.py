@@ -14,10 +14,18 @@ from sqlalchemy.orm import Session
 from ledger import clock
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
+from timebank.people import qualifications
 from timebank.people.models import Member
 from timebank.service import checks, timing
-from timebank.service.errors import Full, NotHere, Overlap
-from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus, Slot
+from timebank.service.errors import Full, NotHere, NotQualified, Overlap
+from timebank.service.models import (
+    Attendance,
+    AttendanceState,
+    Occasion,
+    OccasionStatus,
+    Series,
+    Slot,
+)
 
 _HOLDING_A_PLACE = (AttendanceState.ENROLLED, AttendanceState.IN, AttendanceState.OUT)
 
@@ -80,6 +88,18 @@ def refuse_overlap(session: Session, actor: Actor, member: Member, slot: Slot) -
     if found is not None:
         begin = said(session, actor, found.starts_at)
         raise Overlap(other=found.title, times=f"{begin}–{said(session, actor, found.ends_at)}")
+
+
+def require_qualified(session: Session, occasion: Occasion, member: Member) -> None:
+    """Refuse (409 `not_qualified`) who lacks what the series of an occasion asks for on its day."""
+    if occasion.series_id is None:
+        return
+    series = session.get_one(Series, (occasion.community_id, occasion.series_id))
+    kind = series.qualification
+    if kind is not None and not qualifications.is_qualified(
+        session, occasion.community_id, member.id, kind, occasion.occurs_on
+    ):
+        raise NotQualified(name=member.name, title=occasion.title)
 
 
 def held_elsewhere(

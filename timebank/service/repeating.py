@@ -22,6 +22,7 @@ from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
+from timebank.people.qualification_models import QualificationKind
 from timebank.service import checks, recurrence
 from timebank.service.errors import DayTaken, NeverOccurs, SameService, SeriesOver
 from timebank.service.models import Occasion, Series, Site
@@ -176,6 +177,29 @@ def add_day(
     [made] = _of_series(session, community, series, [occurs_on], checked)
     audit.record(session, actor, "add_day", f"occasion:{made.id}")
     return made
+
+
+def require_qualification(
+    session: Session, actor: Actor, *, series_id: UUID, kind: QualificationKind | None
+) -> Series:
+    """Ask for a qualification of whoever signs up from now on; None asks for nothing.
+
+    Who is on a list already stays there.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`.
+    """
+    actor.require(Permission.PLAN_SERVICE)
+    series = lock_series(session, actor, series_id)
+    if series.qualification is not kind:
+        series.qualification = kind
+        asked = kind.value if kind else ""
+        audit.record(
+            session, actor, "require_qualification", f"service_series:{series.id}", kind=asked
+        )
+    session.flush()
+    return series
 
 
 def lock_series(session: Session, actor: Actor, series_id: UUID) -> Series:

@@ -37,7 +37,8 @@ def sign_up(
     Raises:
         NotAllowed: `not_allowed`, signing up somebody else without leading.
         NotHere: `not_found`.
-        Suspended, OccasionCancelled, OccasionOver, Overlap, Full: 409 with what stands in the way.
+        Suspended, OccasionCancelled, OccasionOver, NotQualified, Overlap, Full: 409 with what
+            stands in the way.
     """
     member_id = places.subject(actor, member_id)
     slot = checks.fetch(session, actor, Slot, slot_id, "slot")
@@ -51,6 +52,7 @@ def sign_up(
     session.refresh(slot)  # it may have been moved while we waited for the occasion
     if clock.now() >= slot.starts_at:
         raise OccasionOver(title=occasion.title, began=places.said(session, actor, slot.starts_at))
+    places.require_qualified(session, occasion, member)
     places.refuse_overlap(session, actor, member, slot)
     places.take_place(session, slot)
     row = row or places.fresh_row(member.community_id, member.id, occasion.id)

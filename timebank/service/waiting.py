@@ -63,7 +63,7 @@ def wait(session: Session, actor: Actor, *, slot_id: UUID, member_id: UUID | Non
     Raises:
         NotAllowed: `not_allowed`.
         NotHere: `not_found`.
-        Suspended, OccasionCancelled, Overlap: 409, as when signing up.
+        Suspended, OccasionCancelled, NotQualified, Overlap: 409, as when signing up.
         OnTheList: `on_the_list`; PlacesFree: `places_free`; QueueFull: `queue_full`.
         TooLateToWait: `too_late_to_wait`, no place is given any more.
     """
@@ -77,6 +77,7 @@ def wait(session: Session, actor: Actor, *, slot_id: UUID, member_id: UUID | Non
     standing = session.scalars(_open_waits(slot).where(Wait.member_id == member.id)).one_or_none()
     if standing is not None:
         return standing
+    places.require_qualified(session, occasion, member)
     _require_reason_to_wait(session, actor, member, slot, occasion)
     last, waiting_count = session.execute(
         select(
