@@ -28,6 +28,7 @@ from web import (
     logs,
     menu,
     message_words,
+    policy_words,
     security,
     service_words,
     session,
@@ -64,6 +65,7 @@ PAGES: Final = (
 API: Final = (
     "web.api.people",
     "web.api.service",
+    "web.api.policies",
     "web.api.calendar",
     "web.api.attendance",
     "web.api.corrections",
@@ -103,6 +105,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     icons.drawings()
     words.init(app)
     service_words.init(app)
+    policy_words.init(app)
     message_words.init(app)
     _compress(app)
     _register(app)

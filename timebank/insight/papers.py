@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from timebank import chart
-from timebank.contributions import Category
 from timebank.people.models import Member
-from timebank.rewards.models import PointsPolicy
+from timebank.rewards import awards
+from timebank.rewards.awards import NOTHING_BEFORE, read_before
+from timebank.rewards.models import PointsAward, PointsPolicy
 from timebank.rewards.points import Rule, read_rule
+from timebank.service import posting
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
@@ -62,13 +64,21 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             Attendance,
             Member.service_account_id,
             Member.points_account_id,
-            Occasion.category,
+            Occasion,
             Slot,
+            PointsAward.reason,
             Correction.id,
         )
         .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
         .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
         .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
+        .outerjoin(
+            PointsAward,
+            sa.and_(
+                PointsAward.community_id == Attendance.community_id,
+                PointsAward.transaction_id == Attendance.transaction_id,
+            ),
+        )
         .outerjoin(
             Correction,
             sa.and_(
@@ -83,7 +93,7 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
         )
     )
     for row in _stream(session, query):
-        attendance, service_id, points_id, category, slot, correction_id = row
+        attendance, service_id, points_id, occasion, slot, reason, correction_id = row
         minutes, points = attendance.counted_minutes or 0, attendance.points or 0
         is_corrected = correction_id is not None
         yield Paper(
@@ -91,9 +101,10 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             transaction_id=attendance.transaction_id,
             legs=service_legs(system, (service_id, points_id), minutes, points),
             problems=(
-                *_absent(member=service_id, occasion=category, slot=slot),
+                *_absent(member=service_id, occasion=occasion, slot=slot),
                 *_minutes_problems(attendance, slot),
-                *_attendance_problems(attendance, category, rules),
+                *_confirmation_problems(attendance),
+                *_points_problems(attendance, occasion, slot, rules, reason),
             ),
         )
 
@@ -230,26 +241,50 @@ def _minutes_problems(attendance: Attendance, slot: Slot | None) -> Iterator[str
         yield f"it counts {counted} minutes of a stay of {stayed} inside its slot"
 
 
-def _attendance_problems(
-    attendance: Attendance, category: Category | None, rules: dict[int, Rule]
-) -> Iterator[str]:
+def _confirmation_problems(attendance: Attendance) -> Iterator[str]:
     if attendance.confirmed_at is None:
         yield "nobody confirmed it"
     if attendance.confirmed_by_id == attendance.member_id:
         yield "the member confirmed it"
-    rule = rules.get(attendance.policy_version or 0)
+
+
+def _points_problems(
+    attendance: Attendance,
+    occasion: Occasion | None,
+    slot: Slot | None,
+    rules: dict[int, Rule],
+    kept: Any,
+) -> Iterator[str]:
+    """Award the stay once more, and name what the row or the reason beside its entry say else.
+
+    The kept reason is trusted for what other stays had had before: how much all of them have
+    together is a check of its own (`caps`).
+    """
+    version = attendance.policy_version or 0
+    rule = rules.get(version)
     if rule is None or attendance.provenance is None:
         yield "it names no points rule or no provenance"
         return
-    if category is None:
+    if occasion is None or slot is None or attendance.in_at is None or attendance.out_at is None:
         return
+    if not kept and not rule.is_plain:
+        yield "no reason is kept beside its entry"
+        return
+    stay = posting.stay_of(attendance)
+    of = posting.contribution(stay, slot, occasion, kept["zone"] if kept else "UTC")
+    before = read_before(kept) if kept else NOTHING_BEFORE
     minutes, points = attendance.counted_minutes or 0, attendance.points or 0
-    due = rule.award(category, attendance.provenance, minutes)
-    if points != due:
+    counted = awards.counted_minutes(rule, of, before)
+    if kept and minutes != counted:
+        yield f"points rule {version} counts {counted} minutes of it, it says {minutes}"
+    due = awards.award(rule, version, of, min(minutes, of.minutes), before)
+    if points != due["points"]:
         yield (
-            f"points rule {attendance.policy_version} gives {due} points for {minutes} minutes,"
+            f"points rule {version} gives {due['points']} points for {minutes} minutes,"
             f" it says {points}"
         )
+    if kept and kept != due:
+        yield "the reason kept beside its entry is not what its points rule says"
 
 
 def _absent(**found: object) -> Iterator[str]:
