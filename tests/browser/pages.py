@@ -111,6 +111,7 @@ def arguments(site: Site) -> dict[str, object]:
         "attendance_id": place.attendance_id,
         "correction_id": place.correction_id,
         "scan_id": place.doubtful_scan_id,
+        "proposal_id": place.proposal_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

@@ -73,7 +73,7 @@ def _by_name(world: World) -> dict[str, tuple[int, int]]:
     )
     given: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for name, awarded, minutes in found:
-        given[name] = (given[name][0] + awarded, given[name][1] + minutes)
+        given[name] = (given[name][0] + (awarded or 0), given[name][1] + (minutes or 0))
     return dict(given)
 
 
