@@ -25,6 +25,7 @@ from timebank.rewards.rules import (
     Rule,
     read_rule,
 )
+from timebank.rewards.windows import is_clock
 from web import service_words
 from web.api import Args
 from web.fields import Checkbox, Date, Minutes, Points, Problem, Strict, Text
@@ -137,7 +138,7 @@ def rule_of(data: Mapping[str, Any]) -> Rule:
     """Return the rule that a loaded form says.
 
     Raises:
-        WrongRule: `wrong_rule`, such as two windows with a common minute.
+        WrongRule: `wrong_rule`, such as `windows_overlap`.
         ValidationError: a row that is half filled in, or a place in two rows.
     """
     plain = (
@@ -245,7 +246,10 @@ def _windows(data: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue
         if not (begin and end and times):
             _refuse(f"begin_{at}", N_("Fill in from, to and factor, or leave all three empty."))
-        found.append({"begin": _two_digits(begin), "end": _two_digits(end), "factor": times})
+        clocks = [_two_digits(text) for text in (begin, end)]
+        if not all(map(is_clock, clocks)) or clocks[0] == clocks[1]:
+            _refuse(f"begin_{at}", N_("Enter two times of the day such as 22:00 and 6:00."))
+        found.append({"begin": clocks[0], "end": clocks[1], "factor": times})
     return found
 
 

@@ -85,11 +85,18 @@ class _Minutes(int):
     """Minutes among the facts of a sentence: said as hours and minutes of its language."""
 
 
+class _Place(str):
+    """The name of a site or a series: said in the quotation marks of the sentence's language."""
+
+
 def _fact(locale: str, value: object) -> object:
     if isinstance(value, _Minutes):
         return duration(value, locale)
+    if isinstance(value, _Place):
+        return f"“{value}”"
     if isinstance(value, Category):
-        return say_in(locale, CATEGORIES[value], {})
+        said = say_in(locale, CATEGORIES[value], {})
+        return said[:1].upper() + said[1:]  # a kind of service begins its sentence
     if isinstance(value, Provenance):
         return say_in(locale, PROVENANCES[value], {})
     return value
@@ -155,7 +162,7 @@ def _each(
         if category.value in by_category:
             yield template, {"name": category, fact: by_category[category.value]}
     for place, value in by_place.items():
-        yield template, {"name": f"「{places.get(UUID(place), place)}」", fact: value}
+        yield template, {"name": _Place(places.get(UUID(place), place)), fact: value}
 
 
 def _limits(rule: Rule) -> Iterator[Sentence]:

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from timebank.contributions import Category, Provenance
-from timebank.rewards.rules import FIRST_RULE, ONE, Rate, Rule, WrongRule, read_rule
+from timebank.rewards.rules import (
+    FIRST_RULE,
+    ONE,
+    Rate,
+    Rule,
+    WindowsOverlap,
+    WrongRule,
+    read_rule,
+)
 from timebank.rewards.windows import Window
 
 SITE, SERIES = "0198f000-0000-7000-8000-000000000001", "0198f000-0000-7000-8000-000000000002"
@@ -127,7 +135,7 @@ def test_windows_share_no_minute(begin: str, end: str, is_refused: bool) -> None
     document = {**FIRST_RULE.document(), "windows": windows}
 
     if is_refused:
-        with pytest.raises(WrongRule, match="windows"):
+        with pytest.raises(WindowsOverlap, match=begin):
             read_rule(document)
     else:
         assert len(read_rule(document).windows) == 2

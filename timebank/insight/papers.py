@@ -59,40 +59,7 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
     """
     system = chart.system_accounts(session, community_id)
     rules = _rules(session, community_id)
-    query = (
-        sa.select(
-            Attendance,
-            Member.service_account_id,
-            Member.points_account_id,
-            Occasion,
-            Slot,
-            PointsAward.reason,
-            Correction.id,
-        )
-        .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
-        .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
-        .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
-        .outerjoin(
-            PointsAward,
-            sa.and_(
-                PointsAward.community_id == Attendance.community_id,
-                PointsAward.transaction_id == Attendance.transaction_id,
-            ),
-        )
-        .outerjoin(
-            Correction,
-            sa.and_(
-                Correction.community_id == Attendance.community_id,
-                Correction.transaction_id == Attendance.transaction_id,
-                Correction.attendance_id == Attendance.id,
-            ),
-        )
-        .where(
-            Attendance.community_id == community_id,
-            Attendance.state == AttendanceState.POSTED,
-        )
-    )
-    for row in _stream(session, query):
+    for row in _stream(session, _posted_attendances(community_id)):
         attendance, service_id, points_id, occasion, slot, reason, correction_id = row
         minutes, points = attendance.counted_minutes or 0, attendance.points or 0
         is_corrected = correction_id is not None
@@ -203,6 +170,43 @@ def reservations(session: Session, community_id: UUID) -> Iterator[Paper]:
             problems=(*_absent(member=points_id), *_absent(goods=stock_id)),
             is_hold=True,
         )
+
+
+def _posted_attendances(community_id: UUID) -> sa.Select[*tuple[Any, ...]]:
+    """Return the query of posted rows with all that their minutes and points follow from."""
+    return (
+        sa.select(
+            Attendance,
+            Member.service_account_id,
+            Member.points_account_id,
+            Occasion,
+            Slot,
+            PointsAward.reason,
+            Correction.id,
+        )
+        .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
+        .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
+        .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
+        .outerjoin(
+            PointsAward,
+            sa.and_(
+                PointsAward.community_id == Attendance.community_id,
+                PointsAward.transaction_id == Attendance.transaction_id,
+            ),
+        )
+        .outerjoin(
+            Correction,
+            sa.and_(
+                Correction.community_id == Attendance.community_id,
+                Correction.transaction_id == Attendance.transaction_id,
+                Correction.attendance_id == Attendance.id,
+            ),
+        )
+        .where(
+            Attendance.community_id == community_id,
+            Attendance.state == AttendanceState.POSTED,
+        )
+    )
 
 
 def _redemption(rows: list[Any], shop_id: UUID) -> Paper:

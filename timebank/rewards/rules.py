@@ -37,6 +37,13 @@ class WrongRule(Invalid):
     message = N_("The points rule cannot be used: %(field)s must be %(expected)s.")
 
 
+class WindowsOverlap(WrongRule):
+    """A minute has one factor; details: field, times."""
+
+    code = "windows_overlap"
+    message = N_("These times of the day overlap: %(times)s. Let one end where the other begins.")
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What the rule gives for one kind of service at one place."""
@@ -153,6 +160,7 @@ def read_rule(document: object) -> Rule:
 
     Raises:
         WrongRule: `wrong_rule`, naming the field and what was expected.
+        WindowsOverlap: `windows_overlap`.
     """
     if not isinstance(document, Mapping):
         raise WrongRule(field="rule", expected="{…}")
@@ -238,7 +246,7 @@ def _windows(value: object) -> tuple[Window, ...]:
     windows = tuple(_window(each) for each in value)
     if share_a_minute(windows):
         said = ", ".join(f"{window.begin}–{window.end}" for window in windows)
-        raise WrongRule(field="windows", expected=f"{said}: 0 min ∩")
+        raise WindowsOverlap(field="windows", times=said)
     return windows
 
 

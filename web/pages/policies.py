@@ -1,6 +1,7 @@
 """The desk's points rules: what is in force; proposing, trying and releasing a new one."""
 
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 import marshmallow as ma
@@ -25,6 +26,12 @@ blueprint = Blueprint("policies", __name__, url_prefix="/desk/policies")
 
 RELEASE = Permission.RELEASE_POLICY
 MENU = (Entry("policies.show", N_("Points rule"), "list-ol", RELEASE, order=60),)
+FIELDS: Final = {
+    "policy_too_early": "starts_on",
+    "policy_too_far": "starts_on",
+    "windows_overlap": "begin_1",
+}
+"""The field at which a refusal is shown."""
 Answer = Response | str | tuple[str, int]
 
 
@@ -79,7 +86,7 @@ def propose() -> Answer:
                 )
                 proposal_id = made.id
         except Refusal as refusal:
-            form.refuse(refusal, "starts_on" if "policy" in refusal.code else "")
+            form.refuse(refusal, FIELDS.get(refusal.code, ""))
         except ma.ValidationError as wrong:
             form.problems += policy_forms.problems_of(wrong)
         else:
