@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ledger import clock
 from ledger.database import Database
+from tests.insight.story import Story
 from tests.insight.test_verification import _codes, _named, _verified
 from tests.service.world import World, local, make_world
 from timebank.codes import CodeKeys
@@ -97,3 +98,10 @@ def test_a_rule_and_its_awards_go_together(
     assert [(damage, code) for damage, code in DAMAGES if code not in named[damage]] == []
     assert not _codes(database)  # each damage stood alone
     assert awarded.community.code == "D"
+
+
+def test_entries_from_before_reasons_were_kept_are_right(
+    story: Story, owner_database: Database
+) -> None:
+    assert _named(owner_database, "DELETE FROM points_award") == set()
+    assert story.kept_receipt_number == 1
