@@ -15,7 +15,6 @@ from timebank.rewards.rules import (
     DAILY_MINUTES_MAX,
     FACTOR_MAX,
     FACTOR_MIN,
-    PLACES_MAX,
     POINTS_CAP_MAX,
     POINTS_PER_ATTENDANCE_MAX,
     POINTS_PER_HOUR_MAX,
@@ -27,7 +26,6 @@ from timebank.service.preview import Preview
 from web.api import Args, Out, QueryArgs, area
 from web.auth import allow, current_actor
 from web.fields import (
-    UUID_PATTERN,
     Choice,
     Date,
     Identifier,
@@ -53,15 +51,8 @@ def _by(
 
 
 def _by_place(field: WholeNumber) -> ma.fields.Dict:
-    """Return an object from ids of sites and series to numbers."""
-    key = ma.fields.String(validate=ma.validate.Regexp(UUID_PATTERN))
-    return ma.fields.Dict(
-        keys=key,
-        values=field,
-        load_default=dict,
-        validate=ma.validate.Length(max=PLACES_MAX),
-        metadata={"propertyNames": {"pattern": UUID_PATTERN}},
-    )
+    """Return an object from ids of sites and series to numbers; the rule looks at the ids."""
+    return ma.fields.Dict(keys=ma.fields.String(), values=field, load_default=dict)
 
 
 def _cap(maximum: int) -> Points:
