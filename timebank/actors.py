@@ -29,6 +29,7 @@ class Permission(StrEnum):
     TAKE_PART = "take_part"
     RUN_OCCASION = "run_occasion"
     PLAN_SERVICE = "plan_service"
+    RELEASE_POLICY = "release_policy"
     KEEP_SHOP = "keep_shop"
     HANDLE_GOODS = "handle_goods"
     PRICE_GOODS = "price_goods"
@@ -45,6 +46,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.TAKE_PART: EVERYONE,
     Permission.RUN_OCCASION: frozenset({Role.LEADER, Role.SOCIAL_WORKER}),
     Permission.PLAN_SERVICE: frozenset({Role.SOCIAL_WORKER}),
+    Permission.RELEASE_POLICY: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
     Permission.KEEP_SHOP: frozenset({Role.CLERK}),
     Permission.HANDLE_GOODS: frozenset({Role.CLERK, Role.SOCIAL_WORKER}),
     Permission.PRICE_GOODS: frozenset({Role.SOCIAL_WORKER}),

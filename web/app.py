@@ -29,6 +29,7 @@ from web import (
     logs,
     menu,
     message_words,
+    policy_words,
     security,
     service_words,
     session,
@@ -68,6 +69,7 @@ PAGES: Final = (
 API: Final = (
     "web.api.people",
     "web.api.service",
+    "web.api.policies",
     "web.api.calendar",
     "web.api.rosters",
     "web.api.swaps",
@@ -110,6 +112,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     words.init(app)
     service_words.init(app)
     duty_words.init(app)
+    policy_words.init(app)
     message_words.init(app)
     _compress(app)
     _register(app)

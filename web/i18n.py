@@ -150,6 +150,12 @@ def _written_out(value: Any) -> Any:
         return value
 
 
+def say_in(locale: str, template: str, details: Mapping[str, Any]) -> str:
+    """Return a message in a language that need not be the reader's, its details filled in."""
+    sentence = str(translations_of(locale).gettext(template)) if locale == "zh" else template
+    return sentence % details if details else sentence
+
+
 def said(refusal: Refusal) -> str:
     """Return what a refusal says, in the reader's language."""
     return say(refusal.message, refusal.details)
@@ -176,11 +182,16 @@ def points(number: int) -> str:
     )
 
 
-def duration(minutes: int) -> str:
-    """Return minutes as a reader says them: 3 小时 20 分, 45 分钟, 3 h 20 min; never 3.33."""
+def duration(minutes: int, locale: str = "") -> str:
+    """Return minutes as a reader says them: 3 小时 20 分, 45 分钟, 3 h 20 min; never 3.33.
+
+    Args:
+        minutes: a length of time.
+        locale: `zh` or `en`; empty: the reader's.
+    """
     sign = MINUS if minutes < 0 else ""
     hours, rest = divmod(abs(minutes), MINUTES_PER_HOUR)
-    if is_chinese():
+    if (locale or language()) == "zh":
         parts = [f"{amount(hours)} 小时" if hours else "", _minutes_zh(hours, rest)]
     else:
         parts = [f"{amount(hours)} h" if hours else "", f"{rest} min" if rest or not hours else ""]

@@ -5,7 +5,7 @@ from typing import Final
 from flask import Flask
 
 from timebank.contributions import Category, Provenance
-from timebank.rewards.points import Reason as PointsReason
+from timebank.rewards.awards import Reason as PointsReason
 from timebank.service.answers import Answer
 from timebank.service.attendance import Waiting
 from timebank.service.decide import Decision, Reason, Status, Verdict

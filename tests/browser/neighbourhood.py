@@ -5,7 +5,7 @@ service runs from 9:00 to 11:30 at the market; the next one is planned.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -34,11 +34,12 @@ from timebank.insight.webhook_models import (
 from timebank.people import cards, members, organisations, pins, sign_ins
 from timebank.people.cards import IssuedCard
 from timebank.people.models import Community, Member
-from timebank.rewards import points
+from timebank.rewards import points, proposals
 from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
+from timebank.rewards.windows import Window
 from timebank.service import (
     checkin,
     corrections,
@@ -113,6 +114,7 @@ class Neighbourhood:
     roster_id: UUID | None = None
     shift_slot_id: UUID | None = None
     swap_id: UUID | None = None
+    proposal_id: UUID | None = None
 
     def sign_in(self, who: str) -> SignIn:
         """Return what a person types."""
@@ -157,6 +159,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
         with database.begin() as session:
             _follow(session, neighbourhood)
             _doubt(session, neighbourhood)
+            _propose(session, neighbourhood)
             session.flush()
             session.expunge_all()
     return neighbourhood
@@ -210,6 +213,23 @@ def _doubt(session: Session, place: Neighbourhood) -> None:
         leader, sent_at = place.actor("leader"), clock.now()
         told = sync.tell(session, leader, device="tablet", sent_at=sent_at, scans=[scan])
     place.doubtful_scan_id = told[0].scan.id
+
+
+def _propose(session: Session, place: Neighbourhood) -> None:
+    """Let the social worker propose a points rule with something of everything."""
+    rule = replace(
+        points.FIRST_RULE,
+        points_per_hour_by_category={"safety": 4},
+        points_per_attendance_by_category={"outreach": 3},
+        factors_by_place={str(place.today.site_id): 120},
+        windows=(Window("22:00", "06:00", 150),),
+        attendance_minutes_max=120,
+        daily_points_max=10,
+    )
+    made = proposals.propose(
+        session, place.actor("social_worker"), starts_on=date(2027, 1, 1), rule=rule
+    )
+    place.proposal_id = made.id
 
 
 def _found(session: Session) -> Community:

@@ -117,6 +117,7 @@ def arguments(site: Site) -> dict[str, object]:
         "roster_id": place.roster_id,
         "slot_id": place.shift_slot_id,
         "swap_id": place.swap_id,
+        "proposal_id": place.proposal_id,
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,

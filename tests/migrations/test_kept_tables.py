@@ -21,9 +21,9 @@ CLOSED = {
         "file_import",
     ),
     *("book_commodity", "file_import"),
-    *("offline_scan", "offline_review"),
+    *("offline_scan", "offline_review", "points_award"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute"}
+KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

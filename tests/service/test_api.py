@@ -9,10 +9,14 @@ from flask import Flask
 from ledger import clock
 from ledger.database import Database
 from tests.web.service_pages import TITLE, Day, at, make_day
+from timebank.actors import Role
 from timebank.people import tokens
+from timebank.people.models import MemberRole
 from timebank.service.models import AttendanceState
 
 NONCE = "a-nonce-of-this-test"
+
+PROPOSALS = "/points-policy-proposals"
 
 
 @pytest.fixture
@@ -188,19 +192,70 @@ def test_a_moment_needs_its_zone_and_century(ask: Any, day: Day, moment: object)
     assert "in_at" in refused.get_json()["details"]["fields"]
 
 
-def test_a_policy_starts_on_a_day_to_come(ask: Any) -> None:
+def _policy(starts_on: str, **changes: Any) -> dict[str, Any]:
     rule = {
         "points_per_hour": 3,
         "daily_minutes_max": 300,
         "points_by_provenance": ["self_scanned"],
     }
+    return {"starts_on": starts_on, "rule": {**rule, **changes}}
 
-    today = ask("alice", "POST", "/points-policies", {"starts_on": "2026-11-09", "rule": rule})
-    far = ask("alice", "POST", "/points-policies", {"starts_on": "9999-12-31", "rule": rule})
-    tomorrow = ask("alice", "POST", "/points-policies", {"starts_on": "2026-11-10", "rule": rule})
-    by_leader = ask("bob", "POST", "/points-policies", {"starts_on": "2026-11-11", "rule": rule})
+
+def test_a_policy_is_proposed_for_a_day_to_come(ask: Any) -> None:
+    today = ask("alice", "POST", PROPOSALS, _policy("2026-11-09"))
+    far = ask("alice", "POST", PROPOSALS, _policy("9999-12-31"))
+    tomorrow = ask("alice", "POST", PROPOSALS, _policy("2026-11-10"))
+    by_leader = ask("bob", "POST", PROPOSALS, _policy("2026-11-11"))
 
     assert (today.status_code, today.get_json()["code"]) == (409, "policy_too_early")
     assert (far.status_code, far.get_json()["code"]) == (422, "policy_too_far")
-    assert (tomorrow.status_code, tomorrow.get_json()["version"]) == (201, 2)
+    assert (tomorrow.status_code, tomorrow.get_json()["state"]) == (201, "open")
     assert by_leader.status_code == 403
+
+
+def test_a_policy_is_released_by_another_and_tried_before(day: Day, ask: Any) -> None:
+    night = {"begin": "22:00", "end": "06:00", "factor": 150}
+    body = _policy("2026-11-10", windows=[night], daily_points_max=8)
+    made = ask("alice", "POST", PROPOSALS, body).get_json()
+    path = f"{PROPOSALS}/{made['id']}"
+
+    tried = ask("alice", "GET", f"{path}/preview?month=2026-10-01")
+    not_over = ask("alice", "GET", f"{path}/preview?month=2026-11-01")
+    own = ask("alice", "POST", f"{path}/release")
+    with day.database.begin() as session:
+        session.add(
+            MemberRole(
+                community_id=day.people["bob"].community_id,
+                member_id=day.people["bob"].id,
+                role=Role.ADMINISTRATOR,
+            )
+        )
+    released = ask("bob", "POST", f"{path}/release")
+    too_late = ask("alice", "POST", f"{path}/withdraw")
+    versions = ask("charlie", "GET", "/points-policies").get_json()
+
+    assert (tried.status_code, tried.get_json()["points"]) == (200, 0)
+    assert (not_over.status_code, not_over.get_json()["code"]) == (422, "month_not_over")
+    assert (own.status_code, own.get_json()["code"]) == (403, "own_rule")
+    assert (released.status_code, released.get_json()["policy_version"]) == (200, 2)
+    assert (too_late.status_code, too_late.get_json()["code"]) == (409, "proposal_decided")
+    assert [each["version"] for each in versions] == [2, 1]
+    assert versions[0]["rule"]["windows"] == [night]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"windows": [{"begin": "22:00", "end": "22:00", "factor": 150}]},
+        {"windows": [{"begin": "9:00", "end": "22:00", "factor": 150}]},
+        {"windows": [{"begin": "22:00", "end": "06:00", "factor": 1_000}]},
+        {"factors_by_category": {"safety": 0}},
+        {"factors_by_place": {"somewhere": 150}},
+        {"points_per_hour_by_place": {"00000000-0000-7000-8000-000000000001": 3}},
+        {"monthly_points_max": 0},
+    ],
+)
+def test_a_wrong_policy_is_refused_with_its_field(ask: Any, wrong: dict[str, Any]) -> None:
+    refused = ask("alice", "POST", PROPOSALS, _policy("2026-11-10", **wrong))
+
+    assert refused.status_code == 422

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.databases("sqlite")
 def _policy(world: World, starts_on: date, **changes: object) -> None:
     rule: dict[str, object] = {**points.FIRST_RULE.document(), **changes}
     with clock.at(local("9:00", date(2026, 10, 1))):
-        points.release(world.session, world.desk, starts_on=starts_on, rule=points.read_rule(rule))
+        world.release(starts_on, points.read_rule(rule))
 
 
 def _by_hand(world: World, occasion: Occasion, begin: str = "9:00", end: str = "11:00") -> None:

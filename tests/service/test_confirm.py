@@ -277,7 +277,7 @@ def test_an_empty_list_closes(world: World) -> None:
 def _policy(world: World, starts_on: date, **changes: object) -> None:
     rule: dict[str, object] = {**points.FIRST_RULE.document(), **changes}
     with clock.at(local("9:00", date(2026, 10, 1))):
-        points.release(world.session, world.desk, starts_on=starts_on, rule=points.read_rule(rule))
+        world.release(starts_on, points.read_rule(rule))
 
 
 def test_the_daily_cap_covers_all_services_of_the_day(world: World) -> None:

@@ -172,9 +172,7 @@ def test_who_was_not_seen_gets_time_by_hand(world: World, occasion: Occasion) ->
 def test_the_policy_of_the_service_day_counts(world: World, occasion: Occasion) -> None:
     rule = {**points.FIRST_RULE.document(), "points_per_hour": 20}
     with clock.at(local("9:00", date(2026, 11, 1))):
-        points.release(
-            world.session, world.desk, starts_on=date(2026, 11, 10), rule=points.read_rule(rule)
-        )
+        world.release(date(2026, 11, 10), points.read_rule(rule))
     row = _confirmed(world, occasion, world.charlie)
 
     done = _agree(world, _propose(world, row))
@@ -185,9 +183,7 @@ def test_the_policy_of_the_service_day_counts(world: World, occasion: Occasion) 
 def test_the_daily_cap_counts_the_other_services(world: World, occasion: Occasion) -> None:
     rule = {**points.FIRST_RULE.document(), "daily_minutes_max": 180}
     with clock.at(local("9:00", date(2026, 11, 1))):
-        points.release(
-            world.session, world.desk, starts_on=date(2026, 11, 2), rule=points.read_rule(rule)
-        )
+        world.release(date(2026, 11, 2), points.read_rule(rule))
     row = _confirmed(world, occasion, world.charlie)
     other = world.plan(SlotPlan("14:00", "16:00", 5), title="看望老人")
     world.enrol(other, world.charlie)

@@ -21,7 +21,9 @@ from timebank.codes import CodeKeys
 from timebank.contributions import Category
 from timebank.people import members, organisations
 from timebank.people.models import Community, Member
-from timebank.rewards import points
+from timebank.rewards import points, proposals
+from timebank.rewards.models import PolicyProposal
+from timebank.rewards.rules import Rule
 from timebank.service import arrivals, checkin, occasions, signup
 from timebank.service.answers import Answer
 from timebank.service.attendance import Confirmation, Mark, RowMark, confirm
@@ -120,6 +122,12 @@ class World:
             roles=frozenset({Role.VOLUNTEER, *roles}),
         )
 
+    def release(self, starts_on: date, rule: Rule) -> PolicyProposal:
+        """Let Alice propose a points rule and the administrator release it, now."""
+        made = proposals.propose(self.session, self.desk, starts_on=starts_on, rule=rule)
+        administrator = self.actor(self.bob, Role.ADMINISTRATOR)
+        return proposals.release(self.session, administrator, proposal_id=made.id)
+
     # ---- the day itself
 
     def ticket(self, occasion: Occasion, *, is_poster: bool = False) -> str:
@@ -191,7 +199,9 @@ class World:
         return arrivals.open_venue_code(self.session, actor, self.keys, code=code)
 
 
-def make_world(session: Session, keys: CodeKeys, code: str = "D") -> World:
+def make_world(
+    session: Session, keys: CodeKeys, code: str = "D", *, rule: Rule = points.FIRST_RULE
+) -> World:
     """Make a community with its people, site and first points rule."""
     with clock.at(SIGN_UP_TIME):
         street = organisations.add_street(session, name="X街道", name_en="Street X")
@@ -215,7 +225,7 @@ def make_world(session: Session, keys: CodeKeys, code: str = "D") -> World:
             dora=add("莫建国"),
             site=occasions.create_site(session, system, name="幸福路菜市场", address="东门"),
         )
-        points.release(session, system, starts_on=date(2026, 1, 1), rule=points.FIRST_RULE)
+        points.release(session, system, starts_on=date(2026, 1, 1), rule=rule)
     return world
 
 

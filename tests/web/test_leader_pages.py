@@ -302,20 +302,6 @@ def _slot_on(client: FlaskClient, page: str) -> str:
     return found[1]
 
 
-def test_a_new_points_rule_starts_on_a_day_to_come(day: Day) -> None:
-    alice, page = day.browsers["alice"], "/desk/policies/"
-    rule = {"points_per_hour": "3", "daily_minutes_max": "480", "safety": "6"}
-
-    early = send(alice, page, {**rule, "starts_on": "2026-11-09"}, page=page)
-    sent = send(alice, page, {**rule, "starts_on": "2026-12-01"}, page=page)
-    shown = _text(alice, page)
-
-    assert (early.status_code, "11月10日" in early.get_data(as_text=True)) == (422, True)
-    assert sent.status_code == 302
-    assert "待生效" in shown
-    assert "安全排查 6" in shown
-
-
 def test_a_site_is_added(day: Day) -> None:
     alice = day.browsers["alice"]
 

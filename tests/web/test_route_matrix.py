@@ -77,6 +77,7 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "community_id": nobody,
         "photo_id": nobody,
         "reservation_id": other.reservation_id if other else nobody,
+        "proposal_id": other.proposal_id if other else nobody,
         "scan_id": other.doubtful_scan_id if other else nobody,
         "roster_id": other.roster_id if other else nobody,
         "swap_id": other.swap_id if other else nobody,

@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from timebank import chart
-from timebank.contributions import Category
 from timebank.people.models import Member
-from timebank.rewards.models import PointsPolicy
+from timebank.rewards import awards
+from timebank.rewards.awards import NOTHING_BEFORE, read_before
+from timebank.rewards.models import PointsAward, PointsPolicy
 from timebank.rewards.points import Rule, read_rule
+from timebank.service import posting
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
@@ -57,33 +59,8 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
     """
     system = chart.system_accounts(session, community_id)
     rules = _rules(session, community_id)
-    query = (
-        sa.select(
-            Attendance,
-            Member.service_account_id,
-            Member.points_account_id,
-            Occasion.category,
-            Slot,
-            Correction.id,
-        )
-        .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
-        .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
-        .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
-        .outerjoin(
-            Correction,
-            sa.and_(
-                Correction.community_id == Attendance.community_id,
-                Correction.transaction_id == Attendance.transaction_id,
-                Correction.attendance_id == Attendance.id,
-            ),
-        )
-        .where(
-            Attendance.community_id == community_id,
-            Attendance.state == AttendanceState.POSTED,
-        )
-    )
-    for row in _stream(session, query):
-        attendance, service_id, points_id, category, slot, correction_id = row
+    for row in _stream(session, _posted_attendances(community_id)):
+        attendance, service_id, points_id, occasion, slot, reason, correction_id = row
         minutes, points = attendance.counted_minutes or 0, attendance.points or 0
         is_corrected = correction_id is not None
         yield Paper(
@@ -91,9 +68,10 @@ def attendances(session: Session, community_id: UUID) -> Iterator[Paper]:
             transaction_id=attendance.transaction_id,
             legs=service_legs(system, (service_id, points_id), minutes, points),
             problems=(
-                *_absent(member=service_id, occasion=category, slot=slot),
+                *_absent(member=service_id, occasion=occasion, slot=slot),
                 *_minutes_problems(attendance, slot),
-                *_attendance_problems(attendance, category, rules),
+                *_confirmation_problems(attendance),
+                *_points_problems(attendance, occasion, slot, rules, reason),
             ),
         )
 
@@ -194,6 +172,43 @@ def reservations(session: Session, community_id: UUID) -> Iterator[Paper]:
         )
 
 
+def _posted_attendances(community_id: UUID) -> sa.Select[*tuple[Any, ...]]:
+    """Return the query of posted rows with all that their minutes and points follow from."""
+    return (
+        sa.select(
+            Attendance,
+            Member.service_account_id,
+            Member.points_account_id,
+            Occasion,
+            Slot,
+            PointsAward.reason,
+            Correction.id,
+        )
+        .outerjoin_from(Attendance, Member, _is(Member, Attendance, Attendance.member_id))
+        .outerjoin(Occasion, _is(Occasion, Attendance, Attendance.occasion_id))
+        .outerjoin(Slot, _is(Slot, Attendance, Attendance.slot_id))
+        .outerjoin(
+            PointsAward,
+            sa.and_(
+                PointsAward.community_id == Attendance.community_id,
+                PointsAward.transaction_id == Attendance.transaction_id,
+            ),
+        )
+        .outerjoin(
+            Correction,
+            sa.and_(
+                Correction.community_id == Attendance.community_id,
+                Correction.transaction_id == Attendance.transaction_id,
+                Correction.attendance_id == Attendance.id,
+            ),
+        )
+        .where(
+            Attendance.community_id == community_id,
+            Attendance.state == AttendanceState.POSTED,
+        )
+    )
+
+
 def _redemption(rows: list[Any], shop_id: UUID) -> Paper:
     """Fold a redemption's rows, one per line, into its paper."""
     redemption = rows[0][0]
@@ -230,26 +245,50 @@ def _minutes_problems(attendance: Attendance, slot: Slot | None) -> Iterator[str
         yield f"it counts {counted} minutes of a stay of {stayed} inside its slot"
 
 
-def _attendance_problems(
-    attendance: Attendance, category: Category | None, rules: dict[int, Rule]
-) -> Iterator[str]:
+def _confirmation_problems(attendance: Attendance) -> Iterator[str]:
     if attendance.confirmed_at is None:
         yield "nobody confirmed it"
     if attendance.confirmed_by_id == attendance.member_id:
         yield "the member confirmed it"
-    rule = rules.get(attendance.policy_version or 0)
+
+
+def _points_problems(
+    attendance: Attendance,
+    occasion: Occasion | None,
+    slot: Slot | None,
+    rules: dict[int, Rule],
+    kept: Any,
+) -> Iterator[str]:
+    """Award the stay once more, and name what the row or the reason beside its entry say else.
+
+    The kept reason is trusted for what other stays had had before: how much all of them have
+    together is a check of its own (`caps`).
+    """
+    version = attendance.policy_version or 0
+    rule = rules.get(version)
     if rule is None or attendance.provenance is None:
         yield "it names no points rule or no provenance"
         return
-    if category is None:
+    if occasion is None or slot is None or attendance.in_at is None or attendance.out_at is None:
         return
+    if not kept and not rule.is_plain:
+        yield "no reason is kept beside its entry"
+        return
+    stay = posting.stay_of(attendance)
+    of = posting.contribution(stay, slot, occasion, kept["zone"] if kept else "UTC")
+    before = read_before(kept) if kept else NOTHING_BEFORE
     minutes, points = attendance.counted_minutes or 0, attendance.points or 0
-    due = rule.award(category, attendance.provenance, minutes)
-    if points != due:
+    counted = awards.counted_minutes(rule, of, before)
+    if kept and minutes != counted:
+        yield f"points rule {version} counts {counted} minutes of it, it says {minutes}"
+    due = awards.award(rule, version, of, min(minutes, of.minutes), before)
+    if points != due["points"]:
         yield (
-            f"points rule {attendance.policy_version} gives {due} points for {minutes} minutes,"
+            f"points rule {version} gives {due['points']} points for {minutes} minutes,"
             f" it says {points}"
         )
+    if kept and kept != due:
+        yield "the reason kept beside its entry is not what its points rule says"
 
 
 def _absent(**found: object) -> Iterator[str]:

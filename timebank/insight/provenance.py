@@ -23,6 +23,7 @@ from timebank.insight import correction_papers, papers
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
+from timebank.insight.policy_papers import caps_are_kept, policies_are_released_by_two
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister, Commendation
 from timebank.rewards.papers import content_hash
@@ -250,6 +251,8 @@ def numbers_are_gapless(session: Session, community_id: UUID) -> Iterator[Findin
 
 PASSES: Final[tuple[Pass, ...]] = (
     attendances_are_posted,
+    policies_are_released_by_two,
+    caps_are_kept,
     corrections_are_posted,
     corrections_are_whole,
     donations_are_posted,

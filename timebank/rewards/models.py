@@ -1,7 +1,7 @@
 """Tables of rewards: points policies, star rules, commendations, the certificate register.
 
-Every table here is history: a policy or rule is a version with a start date, never edited; a
-certificate is revoked, never deleted.
+Every table here is history: a policy or rule is a version with a start date, never edited; what was
+proposed stays, and is decided once; a certificate is revoked, never deleted.
 """
 
 from datetime import date, datetime
@@ -34,10 +34,69 @@ class PointsPolicy(Base):
     version: Mapped[int] = mapped_column(Count, primary_key=True)
     starts_on: Mapped[date]
     rule: Mapped[Any] = mapped_column(Document)
-    """{points_per_hour, points_per_hour_by_category: {category: n}, daily_minutes_max,
-    points_by_provenance: [provenance that earns]}"""
+    """As `rules.Rule` documents it; older versions say less."""
     released_by: Mapped[str]
     released_at: Mapped[datetime]
+
+
+class ProposalState(StrEnum):
+    """Where a proposed points rule stands."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    WITHDRAWN = "withdrawn"
+
+
+class PolicyProposal(Base):
+    """A points rule that one person proposed; released by another, it is a version."""
+
+    __tablename__ = "policy_proposal"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        sa.UniqueConstraint("community_id", "policy_version"),
+        sa.CheckConstraint(
+            "state <> 'released' OR decided_by_id <> proposed_by_id", name="released_by_another"
+        ),
+        sa.CheckConstraint(
+            "(state = 'open') = (decided_at IS NULL)"
+            " AND (state = 'open') = (decided_by_id IS NULL)",
+            name="decided",
+        ),
+        sa.CheckConstraint(
+            "(state = 'released') = (policy_version IS NOT NULL)", name="released_is_a_version"
+        ),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[ProposalState] = mapped_column(
+        states(ProposalState, "state"), default=ProposalState.OPEN
+    )
+    starts_on: Mapped[date]
+    rule: Mapped[Any] = mapped_column(Document)
+    proposed_by_id: Mapped[UUID]
+    proposed_at: Mapped[datetime]
+    decided_by_id: Mapped[UUID | None]
+    """Who released it, or took it back."""
+    decided_at: Mapped[datetime | None]
+    policy_version: Mapped[int | None] = mapped_column(Count)
+
+
+class PointsAward(Base):
+    """Why an entry of service has its points: what the rule made of the stay, written with it."""
+
+    __tablename__ = "points_award"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id"], ["community.community_id"]),
+        {"sqlite_strict": True},
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The entry; a correction's new entry has an award of its own."""
+    reason: Mapped[Any] = mapped_column(Document)
+    """As `awards.Reason`."""
 
 
 class StarRule(Base):

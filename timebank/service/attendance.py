@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from ledger import clock
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
+from timebank.rewards.awards import NOTHING_BEFORE
 from timebank.rewards.points import policy_in_force
 from timebank.service import checks, posting, timing
 from timebank.service.correction_models import Agreement
@@ -41,6 +42,7 @@ from timebank.service.models import (
     Slot,
 )
 from timebank.service.occasions import lock_occasion, require_standing
+from timebank.service.posting import Worth
 
 MARKS_MAX: Final = 1_000
 ALONE_MINUTES_MAX: Final = 4 * 60
@@ -276,8 +278,9 @@ def _settle(
         the rows of a long day that this yes alone does not settle.
     """
     policy = policy_in_force(session, occasion.community_id, occasion.occurs_on)
-    before = posting.counted_that_day(session, occasion, [line.member.id for line, _ in ready])
-    counted: list[tuple[Attendance, Member]] = []
+    zone = checks.community_of(session, actor).time_zone
+    had = posting.had_before(session, occasion, policy.rule, [each.member.id for each, _ in ready])
+    counted: list[tuple[Attendance, Member, Worth]] = []
     waiting: dict[UUID, Waiting] = {}
     for line, mark in ready:
         row = line.row
@@ -287,8 +290,10 @@ def _settle(
             row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
             continue
         _set_out(session, actor, line, mark)
-        posting.value(row, line.slot, occasion, policy, before.get(row.member_id, 0))
-        if _is_long_day(row, before.get(row.member_id, 0)):
+        before = had.get(row.member_id, NOTHING_BEFORE)
+        found = posting.worth(posting.stay_of(row), line.slot, occasion, policy, zone, before)
+        posting.write(row, found)
+        if _is_long_day(row, before.day_minutes):
             if not _agree(session, actor, row):
                 waiting[row.id] = Waiting.LONG_DAY
                 continue
@@ -296,7 +301,7 @@ def _settle(
             row.confirmed_by_id, row.confirmed_at = actor.member_id, clock.now()
         row.state = AttendanceState.VOID  # until it is posted: the book takes no empty entry
         if row.counted_minutes:
-            counted.append((row, line.member))
+            counted.append((row, line.member, found))
     posting.post_rows(session, actor, occasion, counted)
     return waiting
 

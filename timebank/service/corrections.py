@@ -275,6 +275,7 @@ def _book(
             narration=posting.narration(settled.occasion),
         )
         transaction_id = journal.post(session, actor.community_id, draft).transaction_id
+        posting.keep_reason(session, actor.community_id, transaction_id, worth)
     if correction.old_transaction_id is not None:
         try:
             reversal_id = journal.reverse(

@@ -3,7 +3,7 @@
 A corrected attendance has several entries: what was posted first, its reversal, what was posted
 instead. Each line shows the times and minutes of its own entry, and the correction it belongs to.
 
-Invariant: one statement for all lines of a page, one more when the page has corrections.
+Invariant: two statements for all lines of a page, one more when the page has corrections.
 """
 
 from collections.abc import Collection
@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session, aliased
 from ledger.schema import Transaction, TransactionKind
 from timebank.actors import Actor
 from timebank.people.models import Member
+from timebank.rewards.awards import Reason
 from timebank.rewards.models import PointsPolicy
-from timebank.rewards.points import Reason, read_policy
+from timebank.service import reasons
 from timebank.service.correction_models import Correction, CorrectionState
 from timebank.service.models import Attendance, Occasion, Slot
+from timebank.service.posting import Stay
 
 ATTENDANCE: Final = "attendance:"
 CORRECTION: Final = "correction:"
@@ -48,7 +50,7 @@ class Evidence:
         confirmed_by_name: None for the system.
         in_by_name: who scanned or wrote it in; None for the member's own phone.
         stay: what this line's entry says; None for a reversal.
-        reason: minutes times rate; None for a reversal.
+        reason: time, rates, factors and caps; None for a reversal.
         correction: the correction that made this line, or took its entry back.
     """
 
@@ -82,13 +84,15 @@ def evidence_of(
     if not attendance_ids:
         return {}
     wanted = {entry.id: entry for entry in entries}
+    kept = reasons.kept_reasons(session, actor.community_id, wanted)
     made: dict[UUID, Evidence] = {}
     for *found, correction in session.execute(_attendances(actor, attendance_ids)):
-        for transaction_id, stay, points in _entries(found[0], correction):
+        for transaction_id, stay in _entries(found[0], correction):
             if transaction_id in wanted and wanted[transaction_id].kind == TransactionKind.SERVICE:
-                made[transaction_id] = _explained(found, stay, points, correction)
+                reason = kept.get(transaction_id) or _older_reason(found, stay)
+                made[transaction_id] = _explained(found, stay, reason, correction)
         if correction is not None and correction.reversal_id in wanted:
-            made[correction.reversal_id] = _explained(found, None, 0, correction)
+            made[correction.reversal_id] = _explained(found, None, None, correction)
     return made
 
 
@@ -149,8 +153,8 @@ def _attendances(actor: Actor, attendance_ids: set[UUID]) -> Any:
 
 def _entries(
     row: Attendance, correction: Correction | None
-) -> list[tuple[UUID | None, Moment | None, int]]:
-    """Return the entries that a row and one correction of it speak of: id, stay, points."""
+) -> list[tuple[UUID | None, Moment | None]]:
+    """Return the entries that a row and one correction of it speak of: id and stay."""
     if correction is None:
         stay = _moment(
             (row.in_at, row.out_at),
@@ -158,7 +162,7 @@ def _entries(
             row.actual_minutes,
             row.counted_minutes,
         )
-        return [(row.transaction_id, stay, row.points or 0)]
+        return [(row.transaction_id, stay)]
     before = _moment(
         (correction.old_in_at, correction.old_out_at),
         correction.old_is_out_missing,
@@ -172,8 +176,8 @@ def _entries(
         correction.counted_minutes,
     )
     return [
-        (correction.old_transaction_id, before, correction.old_points),
-        (correction.transaction_id, after, correction.points or 0),
+        (correction.old_transaction_id, before),
+        (correction.transaction_id, after),
     ]
 
 
@@ -189,13 +193,16 @@ def _moment(
     return Moment(in_at, out_at, is_out_missing, actual_minutes or 0, counted_minutes or 0)
 
 
+def _older_reason(found: list[Any], stay: Moment | None) -> Reason | None:
+    row, slot, occasion, *_, policy = found
+    if policy is None or row.provenance is None or stay is None:
+        return None
+    times = Stay(stay.in_at, stay.out_at, row.provenance)
+    return reasons.older_reason(policy, occasion, slot, times, stay.counted_minutes)
+
+
 def _explained(
-    found: list[Any], stay: Moment | None, points: int, correction: Correction | None
+    found: list[Any], stay: Moment | None, reason: Reason | None, correction: Correction | None
 ) -> Evidence:
-    row, slot, occasion, confirmed_by_name, in_by_name, policy = found
-    reason = None
-    if policy is not None and row.provenance is not None and stay is not None:
-        reason = read_policy(policy).explain(
-            occasion.category, row.provenance, stay.counted_minutes, points
-        )
+    row, slot, occasion, confirmed_by_name, in_by_name, _ = found
     return Evidence(*(row, slot, occasion, confirmed_by_name, in_by_name), stay, reason, correction)

@@ -7,10 +7,10 @@ names the correction in the same way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from ledger.journal import Draft, Leg, post_many
@@ -19,7 +19,11 @@ from timebank import chart
 from timebank.actors import Actor
 from timebank.contributions import Provenance
 from timebank.people.models import Member
+from timebank.rewards import awards
+from timebank.rewards.awards import NOTHING_BEFORE, Before, Contribution, Reason
+from timebank.rewards.models import PointsAward
 from timebank.rewards.points import Policy
+from timebank.rewards.rules import Rule
 from timebank.service import timing
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 
@@ -43,12 +47,13 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a stay is worth: minutes there, minutes that count, points, and by which policy."""
+    """What a stay is worth: minutes there, minutes that count, points, by which policy, and why."""
 
     actual_minutes: int
     counted_minutes: int
     points: int
     policy_version: int | None
+    reason: Reason | None = None
 
 
 def issuance_of(session: Session, community_id: UUID) -> Issuance:
@@ -59,12 +64,37 @@ def issuance_of(session: Session, community_id: UUID) -> Issuance:
     )
 
 
-def counted_that_day(
-    session: Session, occasion: Occasion, member_ids: Sequence[UUID]
-) -> dict[UUID, int]:
-    """Return the minutes already counted on the occasion's day, per member who has any."""
-    found = session.execute(
-        select(Attendance.member_id, func.sum(Attendance.counted_minutes))
+def had_before(
+    session: Session,
+    occasion: Occasion,
+    rule: Rule,
+    member_ids: Sequence[UUID],
+    *,
+    except_id: UUID | None = None,
+) -> dict[UUID, Before]:
+    """Return what members' stays in the book have had of the caps of a rule, where there are any.
+
+    Args:
+        session: any session.
+        occasion: on whose day, month and so on.
+        rule: only what its caps ask for is looked at.
+        member_ids: whose.
+        except_id: an attendance that is valued anew.
+    """
+    day = occasion.occurs_on
+    first, last = day.replace(day=1), last_of_month(day)
+    points = func.coalesce(Attendance.points, 0)
+    is_that_day = Occasion.occurs_on == day
+    is_that_month = Occasion.occurs_on.between(first, last)
+    reach = is_that_day if rule.monthly_points_max is None else is_that_month
+    query = (
+        select(
+            Attendance.member_id,
+            func.sum(case((is_that_day, Attendance.counted_minutes), else_=0)),
+            func.sum(case((is_that_day, points), else_=0)),
+            func.sum(case((is_that_month, points), else_=0)),
+            func.sum(points),
+        )
         .join(
             Occasion,
             and_(
@@ -76,52 +106,68 @@ def counted_that_day(
             Attendance.community_id == occasion.community_id,
             Attendance.member_id.in_(member_ids),
             Attendance.state == AttendanceState.POSTED,
-            Occasion.occurs_on == occasion.occurs_on,
         )
         .group_by(Attendance.member_id)
     )
-    return {member_id: int(minutes or 0) for member_id, minutes in found}
+    if rule.total_points_max is None:
+        query = query.where(reach)
+    if except_id is not None:
+        query = query.where(Attendance.id != except_id)
+    return {
+        member_id: Before(*(int(each or 0) for each in sums)).asked_by(rule)
+        for member_id, *sums in session.execute(query)
+    }
+
+
+def contribution(stay: Stay, slot: Slot, occasion: Occasion, zone: str) -> Contribution:
+    """Return a stay as a points rule sees it: clipped to its slot."""
+    return Contribution(
+        category=occasion.category,
+        site_id=occasion.site_id,
+        series_id=occasion.series_id,
+        provenance=stay.provenance,
+        begin=max(stay.in_at, slot.starts_at),
+        end=min(stay.out_at, slot.ends_at),
+        zone=zone,
+    )
 
 
 def worth(
-    stay: Stay, slot: Slot, occasion: Occasion, policy: Policy, counted_minutes_before: int
+    stay: Stay,
+    slot: Slot,
+    occasion: Occasion,
+    policy: Policy,
+    zone: str,
+    before: Before = NOTHING_BEFORE,
 ) -> Worth:
     """Return what a stay is worth.
 
     Args:
         stay: check-in and check-out.
         slot: what the stay is clipped to.
-        occasion: whose category has a rate.
+        occasion: whose category, site and series have rates.
         policy: in force that day.
-        counted_minutes_before: what the member's other attendances of the day have counted.
+        zone: of the community.
+        before: what the member's other attendances have had.
     """
-    inside = timing.minutes_in_slot(stay.in_at, stay.out_at, slot.starts_at, slot.ends_at)
-    counted = timing.capped(inside, counted_minutes_before, policy.rule.daily_minutes_max)
+    of = contribution(stay, slot, occasion, zone)
+    counted = awards.counted_minutes(policy.rule, of, before)
+    reason = awards.award(policy.rule, policy.version, of, counted, before)
     return Worth(
         actual_minutes=timing.whole_minutes(stay.in_at, stay.out_at),
         counted_minutes=counted,
-        points=policy.rule.award(occasion.category, stay.provenance, counted),
+        points=reason["points"],
         policy_version=policy.version,
+        reason=reason,
     )
 
 
-def value(
-    row: Attendance, slot: Slot, occasion: Occasion, policy: Policy, counted_minutes_before: int
-) -> None:
-    """Write actual and counted minutes, points and the policy's version into a row.
-
-    Args:
-        row: with check-in and check-out.
-        slot: what the stay is clipped to.
-        occasion: whose category has a rate.
-        policy: in force that day.
-        counted_minutes_before: what the member's other attendances of the day have counted.
-    """
+def stay_of(row: Attendance) -> Stay:
+    """Return the stay of a row that has come and gone."""
     assert row.in_at is not None, "only who came is valued"
     assert row.out_at is not None, "a missing check-out was filled in"
     assert row.provenance is not None, "a stay came to be known somehow"
-    stay = Stay(row.in_at, row.out_at, row.provenance)
-    write(row, worth(stay, slot, occasion, policy, counted_minutes_before))
+    return Stay(row.in_at, row.out_at, row.provenance)
 
 
 def write(row: Attendance, found: Worth) -> None:
@@ -134,9 +180,9 @@ def post_rows(
     session: Session,
     actor: Actor,
     occasion: Occasion,
-    rows: Sequence[tuple[Attendance, Member]],
+    rows: Sequence[tuple[Attendance, Member, Worth]],
 ) -> None:
-    """Post valued rows, all in one call, and write the transaction into each.
+    """Post valued rows, all in one call, and write the transaction into each; keep the reasons.
 
     Args:
         session: a write session.
@@ -147,10 +193,18 @@ def post_rows(
     if not rows:
         return
     issuance = issuance_of(session, occasion.community_id)
-    drafts = [_draft(actor, occasion, row, member, issuance) for row, member in rows]
+    drafts = [_draft(actor, occasion, row, member, issuance) for row, member, _ in rows]
     answers = post_many(session, occasion.community_id, drafts)
-    for (row, _), posted in zip(rows, answers, strict=True):
+    for (row, _, found), posted in zip(rows, answers, strict=True):
         row.transaction_id, row.state = posted.transaction_id, AttendanceState.POSTED
+        keep_reason(session, row.community_id, posted.transaction_id, found)
+
+
+def keep_reason(session: Session, community_id: UUID, transaction_id: UUID, found: Worth) -> None:
+    """Write beside an entry why it has its minutes and points."""
+    session.add(
+        PointsAward(community_id=community_id, transaction_id=transaction_id, reason=found.reason)
+    )
 
 
 def service_legs(
@@ -170,6 +224,11 @@ def service_legs(
 def narration(occasion: Occasion) -> str:
     """Return what an award's entry says: the service and its day."""
     return f"{occasion.title} {occasion.occurs_on.isoformat()}"
+
+
+def last_of_month(day: date) -> date:
+    """Return the last day of a day's month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 def _draft(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from timebank.actors import Actor
 from timebank.people.models import Member
+from timebank.rewards.awards import NOTHING_BEFORE
 from timebank.rewards.points import policy_in_force
 from timebank.service import checks, posting, stays
 from timebank.service.errors import NotHere, NotSettled
@@ -105,10 +106,8 @@ def worth_of(session: Session, actor: Actor, settled: SettledRow, times: Times |
     others = [line for line in around if line[0].id != row.id]
     stays.refuse_overlap(session, actor, others, times)
     policy = policy_in_force(session, occasion.community_id, occasion.occurs_on)
-    before = sum(
-        other.counted_minutes or 0
-        for other, there in others
-        if other.state is AttendanceState.POSTED and there.occurs_on == occasion.occurs_on
-    )
+    had = posting.had_before(session, occasion, policy.rule, [row.member_id], except_id=row.id)
+    zone = checks.community_of(session, actor).time_zone
     stay = Stay(*times, row.provenance or Provenance.BACK_FILLED)
-    return posting.worth(stay, settled.slot, occasion, policy, before)
+    before = had.get(row.member_id, NOTHING_BEFORE)
+    return posting.worth(stay, settled.slot, occasion, policy, zone, before)

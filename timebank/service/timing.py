@@ -57,11 +57,6 @@ def minutes_in_slot(
     return whole_minutes(max(in_at, starts_at), min(out_at, ends_at))
 
 
-def capped(minutes: int, already_counted_minutes: int, daily_minutes_max: int) -> int:
-    """Return what the daily cap leaves of `minutes`, the day's earlier ones taken off first."""
-    return max(0, min(minutes, daily_minutes_max - already_counted_minutes))
-
-
 def overlap(begin: datetime, end: datetime, other_begin: datetime, other_end: datetime) -> bool:
     """Tell whether two spans share more than a boundary."""
     return begin < other_end and other_begin < end

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
+from timebank.rewards.awards import Reason
 from timebank.rewards.models import PointsPolicy
-from timebank.rewards.points import Reason, read_policy
+from timebank.service import posting, reasons
 from timebank.service.correction_models import (
     Agreement,
     Correction,
@@ -26,7 +27,7 @@ from timebank.service.correction_models import (
     Dispute,
 )
 from timebank.service.errors import NotHere
-from timebank.service.models import Attendance, AttendanceState, Occasion, ScanEvent, Site, Slot
+from timebank.service.models import Attendance, Occasion, ScanEvent, Site, Slot
 from timebank.service.settled import SETTLED_STATES
 
 SEES_RECORDS: Final = (Permission.RUN_OCCASION, Permission.READ_BOOKS)
@@ -44,7 +45,7 @@ class Trail:
         member: who served.
         scans: every scan of the member there, refused ones too, oldest first.
         agreement: the second person's yes on a long day; None where one was enough.
-        reason: minutes times rate by the policy; None when nothing was valued.
+        reason: time, rates, factors and caps by the policy; None when nothing was valued.
         corrections: every proposal, oldest first, whatever became of it.
         disputes: every question of the member, oldest first.
         names: of the people in it, by id.
@@ -129,7 +130,7 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
         *(row, slot, occasion, site, member),
         scans=list(scans),
         agreement=agreement,
-        reason=_reason(row, occasion, policy),
+        reason=_reason(session, row, slot, occasion, policy),
         corrections=corrections,
         disputes=disputes,
         names=_names(session, actor, people),
@@ -187,11 +188,15 @@ def _of_row(session: Session, row: Attendance, table: Any, moment: Any) -> list[
     )
 
 
-def _reason(row: Attendance, occasion: Occasion, policy: PointsPolicy | None) -> Reason | None:
-    if policy is None or row.provenance is None or row.state is not AttendanceState.POSTED:
+def _reason(
+    session: Session, row: Attendance, slot: Slot, occasion: Occasion, policy: PointsPolicy | None
+) -> Reason | None:
+    if policy is None or row.transaction_id is None:
         return None
-    return read_policy(policy).explain(
-        occasion.category, row.provenance, row.counted_minutes or 0, row.points or 0
+    kept = reasons.kept_reasons(session, row.community_id, [row.transaction_id])
+    stay = posting.stay_of(row)
+    return kept.get(row.transaction_id) or reasons.older_reason(
+        policy, occasion, slot, stay, row.counted_minutes or 0
     )
 
 

@@ -7,9 +7,7 @@ from uuid import UUID
 import marshmallow as ma
 
 from timebank.actors import Permission
-from timebank.contributions import Category, Provenance
-from timebank.rewards import points
-from timebank.rewards.points import DAILY_MINUTES_MAX, POINTS_PER_HOUR_MAX, Policy
+from timebank.contributions import Category
 from timebank.service import calendar, occasions, repeating, signup
 from timebank.service.calendar import SlotLine
 from timebank.service.models import (
@@ -27,7 +25,7 @@ from timebank.service.recurrence import RULE_LENGTH_MAX
 from timebank.service.repeating import SeriesLine
 from web.api import Args, Out, area
 from web.auth import allow, current_actor
-from web.fields import Choice, Date, Identifier, Minutes, Points, Text, WholeNumber
+from web.fields import Choice, Date, Identifier, Text, WholeNumber
 from web.session import begin, reading
 
 CLOCK_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -157,47 +155,7 @@ class EnrolmentOut(Out):
     state = Choice(AttendanceState, required=True)
 
 
-PointsByCategoryArgs = Args.from_dict(
-    {str(category): Points(maximum=POINTS_PER_HOUR_MAX) for category in Category},
-    name="PointsByCategoryArgs",
-)
-"""Points per hour of the categories that differ."""
-
-
-class PointsRuleArgs(Args):
-    """What one version of the points policy promises."""
-
-    points_per_hour = Points(required=True, maximum=POINTS_PER_HOUR_MAX)
-    points_per_hour_by_category = ma.fields.Nested(PointsByCategoryArgs, load_default=dict)
-    daily_minutes_max = Minutes(required=True, minimum=1, maximum=DAILY_MINUTES_MAX)
-    points_by_provenance = ma.fields.List(Choice(Provenance), required=True)
-
-
-class PointsRuleOut(Out):
-    """What one version of the points policy promises."""
-
-    points_per_hour = ma.fields.Integer(required=True)
-    points_per_hour_by_category = ma.fields.Dict(required=True)
-    daily_minutes_max = ma.fields.Integer(required=True)
-    points_by_provenance = ma.fields.List(ma.fields.String(), required=True)
-
-
-class PointsPolicyArgs(Args):
-    """A new version."""
-
-    starts_on = Date(required=True)
-    rule = ma.fields.Nested(PointsRuleArgs, required=True)
-
-
-class PointsPolicyOut(Out):
-    """One version of the points policy."""
-
-    version = ma.fields.Integer(required=True)
-    starts_on = Date(required=True)
-    rule = ma.fields.Nested(PointsRuleOut, required=True)
-
-
-blueprint = area("service", "Occasions, sites, series, signing up, points policies")
+blueprint = area("service", "Occasions, sites, series, signing up")
 
 
 # ---------------------------------------------------------------- occasions
@@ -313,33 +271,6 @@ def withdraw(args: dict[str, Any], occasion_id: UUID) -> Attendance:
     """Take a sign-up back, until three hours before the start; again changes nothing."""
     with begin() as session:
         return signup.withdraw(session, current_actor(), occasion_id=occasion_id, **args)
-
-
-# ---------------------------------------------------------------- points policies
-
-
-@blueprint.route("/points-policies", methods=["GET"])
-@allow(Permission.SEE_OWN_RECORD)
-@blueprint.response(200, PointsPolicyOut(many=True))
-def list_policies() -> list[Policy]:
-    """List the versions of the points policy, newest first."""
-    with reading() as session:
-        return points.policies(session, current_actor())
-
-
-@blueprint.route("/points-policies", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
-@blueprint.arguments(PointsPolicyArgs)
-@blueprint.response(201, PointsPolicyOut)
-def release_policy(args: dict[str, Any]) -> Policy:
-    """Release a new version that starts on a day to come."""
-    with begin() as session:
-        return points.release(
-            session,
-            current_actor(),
-            starts_on=args["starts_on"],
-            rule=points.read_rule(args["rule"]),
-        )
 
 
 # ---------------------------------------------------------------- private
