@@ -21,7 +21,7 @@ CLOSED = {
         "file_import",
     ),
     *("book_commodity", "file_import"),
-    *("offline_scan", "offline_review"),
+    *("offline_scan", "offline_review", "sighting"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
