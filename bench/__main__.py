@@ -1,12 +1,13 @@
 """`python -m bench [workload …]`: measure, print, write `bench/results`.
 
-Without a name everything is measured. `--rounds` is at least five.
+Without a name everything is measured but `checkin`, which takes half an hour. `--rounds` is at
+least five.
 """
 
 import argparse
 from collections.abc import Callable
 
-from bench import bulk, http, large_books, rosters, sealer, single_posts, sqlite_posts
+from bench import bulk, checkin, http, large_books, rosters, sealer, single_posts, sqlite_posts
 from bench.measure import ROUNDS_MIN
 from bench.peers import hordak
 
@@ -24,20 +25,29 @@ WORKLOADS: dict[str, Callable[[int], None]] = {
 
 rosters: a year of shifts, in seconds; the one workload that is no ratio.
 """
+DATABASES = ("sqlite", "postgresql")
 
 
 def main() -> None:
     """Run the workloads that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
+    parser.add_argument(
+        "names", nargs="*", metavar="workload", help=f"{', '.join(WORKLOADS)}, checkin"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS_MIN)
+    parser.add_argument("--minutes", type=float, default=checkin.MINUTES, help="of checkin")
+    parser.add_argument("--on", choices=DATABASES, action="append", help="database of checkin")
     asked = parser.parse_args()
-    unknown = set(asked.names) - WORKLOADS.keys()
+    workloads: dict[str, Callable[[int], None]] = {
+        **WORKLOADS,
+        "checkin": lambda _: checkin.run(asked.minutes, tuple(asked.on or DATABASES)),
+    }
+    unknown = set(asked.names) - workloads.keys()
     if unknown or asked.rounds < ROUNDS_MIN:
-        parser.error(f"workloads are {', '.join(WORKLOADS)}; rounds are at least {ROUNDS_MIN}")
+        parser.error(f"workloads are {', '.join(workloads)}; rounds are at least {ROUNDS_MIN}")
     for name in asked.names or WORKLOADS:
         print(f"{name}:", flush=True)
-        WORKLOADS[name](asked.rounds)
+        workloads[name](asked.rounds)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,10 @@ and nonce, from 16 client threads, and asks an empty view of the same applicatio
 check-in is another volunteer's. W9 counts what the volunteer's home sends. The books are verified.
 """
 
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -25,7 +19,8 @@ from urllib.parse import urlencode, urljoin
 import sqlalchemy as sa
 
 from bench.http_world import Browser, Place, make_place
-from bench.measure import Figure, compare, publish, take_turns
+from bench.measure import Figure, compare, once, publish, take_turns
+from bench.processes import serving
 from bench.served import EMPTY
 from ledger.database import Database
 from migrations import run as migrations
@@ -35,7 +30,6 @@ from timebank.insight.verification import verify
 CLIENTS = 16
 PER_CLIENT = 6
 EMPTY_PER_CLIENT = 40
-START_SECONDS_MAX = 60
 MEMORY_REQUESTS = (1_000, 10_000)
 HOME_BYTES_MAX = 120_000
 HOME_REQUESTS_MAX = 8
@@ -92,7 +86,7 @@ def run(rounds: int) -> None:
         database = Database(url)
         print(f"  making {volunteer_count} volunteers", flush=True)
         place = make_place(database, settings_for(url, Path(folder)), volunteer_count)
-        with _server(place) as (process, port):
+        with serving(place.settings, _command) as (process, port):
             _w8(Clients(port), place, rounds)
             _w9(port, place.volunteers[0])
             _memory(Clients(port), place, process)
@@ -158,8 +152,8 @@ def _w9(port: int, browser: Browser) -> None:
         "W9",
         f"the volunteer's home: {total} bytes in {len(sizes)} requests, compressed",
         [
-            _once("bytes", "120 kB", total / HOME_BYTES_MAX),
-            _once("requests", "8", len(sizes) / HOME_REQUESTS_MAX),
+            once("bytes", "120 kB", total / HOME_BYTES_MAX),
+            once("requests", "8", len(sizes) / HOME_REQUESTS_MAX),
         ],
     )
 
@@ -179,16 +173,10 @@ def _memory(clients: Clients, place: Place, process: "subprocess.Popen[bytes]") 
         "memory",
         f"resident after {MEMORY_REQUESTS[-1]} mixed requests: {last:.0f} MB",
         [
-            _once("after 10,000", "after 1,000", last / first, "<= 1.1"),
-            _once("after 10,000", "150 MB", last / 150),
+            once("after 10,000", "after 1,000", last / first, "<= 1.1"),
+            once("after 10,000", "150 MB", last / 150),
         ],
     )
-
-
-def _once(name: str, ratio_to: str, ratio: float, goal: str = "<= 1") -> Figure:
-    """Return a figure that is counted, not timed: one round says all."""
-    counted = round(ratio, 3)
-    return Figure(name, ratio_to, counted, counted, counted, 1, goal)
 
 
 # ---------------------------------------------------------------- requests
@@ -226,43 +214,13 @@ def _fetch(port: int, path: str, browser: Browser) -> tuple[str, int]:
 # ---------------------------------------------------------------- the server
 
 
-@contextmanager
-def _server(place: Place) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """Serve as `timebank serve` does: one worker, four blocking threads."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"),
+def _command(port: int) -> list[str]:
+    """Serve as `timebank serve` does, one worker and four blocking threads, with the empty view."""
+    return [
+        *("granian", "--interface", "wsgi", "--factory", "--no-ws"),
         *("--workers", "1", "--blocking-threads", "4", "--log-level", "error"),
         *("--host", "127.0.0.1", "--port", str(port), "bench.served:application"),
     ]
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TIMEBANK_")},
-        "TIMEBANK_DATABASE_URL": place.settings.database_url,
-        "TIMEBANK_DATA_DIR": str(place.settings.data_dir),
-        "TIMEBANK_SECRET_KEY": place.settings.secret_key,
-        "TIMEBANK_BASE_URL": place.settings.base_url,
-    }
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
-    try:
-        _await(process, port)
-        yield process, port
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(START_SECONDS_MAX)
-
-
-def _await(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        time.sleep(0.1)
-    raise TimeoutError("the server does not listen")
 
 
 def _resident_megabytes(pid: int) -> float:

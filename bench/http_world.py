@@ -112,7 +112,7 @@ def make_place(database: Database, settings: Settings, volunteer_count: int) -> 
         points.release(session, actor, starts_on=date(2026, 1, 1), rule=points.FIRST_RULE)
         stars.release_star_rule(session, actor)
         people = list(_people(session, actor, volunteer_count))
-        clerk = _person(session, actor, volunteer_count, Role.CLERK)
+        clerk = add_person(session, actor, volunteer_count, Role.CLERK)
         short_code = _service_day(session, actor, community, people)
         held = [
             cards.issue_card(session, actor, one.id).card.digits for one in people[:HOLDER_COUNT]
@@ -120,7 +120,7 @@ def make_place(database: Database, settings: Settings, volunteer_count: int) -> 
         for one in people[:HOLDER_COUNT]:
             _give_points(session, community, one)
         numbers = tuple(_goods(session, actor, volunteer_count) for _ in range(ITEM_COUNT))
-    browsers = _browsers(settings, database, [*people, clerk])
+    browsers = signed_in(settings, database, [*people, clerk])
     return Place(
         settings, community.community_id, short_code, tuple(browsers[:-1]), browsers[-1],
         tuple(held), numbers,
@@ -129,10 +129,11 @@ def make_place(database: Database, settings: Settings, volunteer_count: int) -> 
 
 def _people(session: Session, actor: Actor, count: int) -> Iterator[Member]:
     for place in range(count):
-        yield _person(session, actor, place, Role.VOLUNTEER)
+        yield add_person(session, actor, place, Role.VOLUNTEER)
 
 
-def _person(session: Session, actor: Actor, place: int, role: Role) -> Member:
+def add_person(session: Session, actor: Actor, place: int, role: Role) -> Member:
+    """Add a member with one role and a sign-in; `place` tells their telephone numbers apart."""
     member = members.add_member(session, actor, name=f"志愿者{place}", roles=frozenset({role}))
     phone = str(13_800_000_000 + place)
     sign_ins.give_sign_in(
@@ -143,7 +144,7 @@ def _person(session: Session, actor: Actor, place: int, role: Role) -> Member:
 
 def _service_day(session: Session, actor: Actor, community: Community, people: list[Member]) -> str:
     """Plan today from morning to evening, with everybody signed up; return the printed code."""
-    leader = _person(session, actor, len(people) + 1, Role.LEADER)
+    leader = add_person(session, actor, len(people) + 1, Role.LEADER)
     site = occasions.create_site(session, actor, name="菜市场", address="东门")
     today = clock.today(community.time_zone) + timedelta(days=1)
     occasion = occasions.create_occasion(
@@ -186,7 +187,7 @@ def _goods(session: Session, actor: Actor, count: int) -> int:
     return item.number
 
 
-def _browsers(settings: Settings, database: Database, people: list[Member]) -> list[Browser]:
+def signed_in(settings: Settings, database: Database, people: list[Member]) -> list[Browser]:
     """Sign everybody in as the sign-in page does, without its deliberate slowness."""
     app = application(settings, database)
     signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]

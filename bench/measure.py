@@ -57,6 +57,12 @@ def compare(rates: dict[str, list[float]], name: str, ratio_to: str, goal: str) 
     )
 
 
+def once(name: str, ratio_to: str, ratio: float, goal: str = "<= 1") -> Figure:
+    """Return a figure of one run that says all: something counted, or the worst of many."""
+    counted = round(ratio, 3)
+    return Figure(name, ratio_to, counted, counted, counted, 1, goal)
+
+
 def publish(workload: str, title: str, figures: list[Figure]) -> None:
     """Print the table of a workload and write its file."""
     print(f"\n{workload}: {title}")

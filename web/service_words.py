@@ -9,6 +9,7 @@ from timebank.rewards.awards import Reason as PointsReason
 from timebank.service.answers import Answer
 from timebank.service.attendance import Waiting
 from timebank.service.decide import Decision, Reason, Status, Verdict
+from timebank.service.flags import Flag
 from timebank.service.models import AttendanceState, OccasionKind, OccasionStatus
 from timebank.service.recurrence import Frequency, Recurrence, read_recurrence
 from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, is_chinese, say
@@ -55,6 +56,10 @@ WAITING: Final = {
     Waiting.NEEDS_LEAD: N_("Not signed up, or not scanned in person: tick “I agree” first."),
     Waiting.STILL_HERE: N_("Still serving: confirm after the end, or mark as left early."),
     Waiting.NOT_COME: N_("Never checked in: write the time in by hand, or mark as not seen."),
+}
+FLAGS: Final = {
+    Flag.DEVICE_SHARED: N_("same phone as somebody else"),
+    Flag.BURST: N_("one of very many within half a minute"),
 }
 ADVICE: Final = {
     Reason.INVALID: N_("Please scan the code that the leader is showing."),
@@ -179,6 +184,7 @@ def init(app: Flask) -> None:
         said_state=lambda value: say(STATES[value], {}),
         said_occasion_status=lambda value: say(OCCASION_STATUSES[value], {}),
         said_waiting=lambda value: say(WAITING[value], {}),
+        said_flag=lambda value: say(FLAGS[value], {}),
         said_recurrence=recurrence,
         said_points_reason=points_reason,
     )

@@ -11,7 +11,7 @@ from ledger.columns import Count, Day, Document, Key, States, Timestamp
 from migrations import history
 
 revision = "0013_policy"
-down_revision = "0011_offline"
+down_revision = "0012_rosters"
 branch_labels = None
 depends_on = None
 

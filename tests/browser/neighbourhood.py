@@ -46,6 +46,7 @@ from timebank.service import (
     disputes,
     occasions,
     repeating,
+    rows,
     signup,
     sync,
 )
@@ -323,21 +324,23 @@ def _enrol(session: Session, place: Neighbourhood, occasion: Occasion) -> None:
 
 
 def _serve(session: Session, keys: CodeKeys, place: Neighbourhood) -> None:
-    """Let last month's service day run its course."""
+    """Let last month's service day run its course: two with one phone, whom the leader sees."""
     occasion = place.last_month
     _enrol(session, place, occasion)
     for moment, intent in (("8:58", Intent.IN), ("11:31", Intent.OUT)):
         with clock.at(local(moment, LAST_MONTH)):
             for who in ("volunteer", "neighbour"):
-                scan_in(session, keys, place.actor(who), occasion, intent)
+                scan_in(session, keys, place.actor(who), occasion, intent, "one phone")
     with clock.at(local("12:10", LAST_MONTH)):
-        rows = session.scalars(
+        listed = session.scalars(
             select(Attendance.id).where(
                 Attendance.community_id == occasion.community_id,
                 Attendance.occasion_id == occasion.id,
             )
         )
-        marks = [RowMark(row_id, Mark.PRESENT) for row_id in rows]
+        marks = [RowMark(row_id, Mark.PRESENT) for row_id in listed]
+        for mark in marks:
+            rows.see(session, place.actor("leader"), attendance_id=mark.attendance_id)
         confirm(session, place.actor("leader"), occasion_id=occasion.id, marks=marks)
 
 
@@ -396,7 +399,12 @@ def _watch(session: Session, place: Neighbourhood) -> None:
 
 
 def scan_in(
-    session: Session, keys: CodeKeys, actor: Actor, occasion: Occasion, intent: Intent
+    session: Session,
+    keys: CodeKeys,
+    actor: Actor,
+    occasion: Occasion,
+    intent: Intent,
+    device: str = "",
 ) -> None:
     """Scan the venue code and press the button, now."""
     step = codes.venue_step(clock.now())
@@ -404,5 +412,5 @@ def scan_in(
     code = path.removeprefix("S/")
     ticket = open_venue_code(session, actor, keys, code=code).ticket
     assert ticket is not None, "the code on site is good"
-    press = Press(secrets.token_hex(8), intent)
+    press = Press(secrets.token_hex(8), intent, device=device)
     checkin.check_in(session, actor, keys, ticket=ticket, press=press)

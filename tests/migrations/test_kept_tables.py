@@ -21,7 +21,7 @@ CLOSED = {
         "file_import",
     ),
     *("book_commodity", "file_import"),
-    *("offline_scan", "offline_review", "points_award"),
+    *("offline_scan", "offline_review", "points_award", "sighting"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")

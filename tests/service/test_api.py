@@ -124,6 +124,20 @@ def test_the_leader_scans_by_api(ask: Any, day: Day) -> None:
     assert day.row("charlie").in_by_id == day.people["bob"].id
 
 
+def test_flags_and_a_look_by_api(ask: Any, day: Day) -> None:
+    for name in ("charlie", "dora"):
+        press = {"ticket": _ticket(ask, day, name), "nonce": NONCE, "device": "one phone"}
+        ask(name, "POST", "/checkins", {**press, "is_joining": name == "dora"})
+    row_id = day.row("charlie").id
+    seen = ask("bob", "POST", f"/attendances/{row_id}/sighting")
+
+    listed = ask("bob", "GET", f"/occasions/{day.occasion_id}/attendances").get_json()
+    assert [each["flags"] for each in listed] == [["device_shared"]] * 2
+    assert seen.get_json()["seen_by_id"] == str(day.people["bob"].id)
+    assert {each["id"]: bool(each["seen_at"]) for each in listed}[str(row_id)]
+    assert [bool(each["seen_at"]) for each in listed].count(True) == 1
+
+
 def test_planning_by_api(ask: Any, day: Day) -> None:
     site = ask("alice", "POST", "/sites", {"name": "敬老院", "address": "一楼"}).get_json()
     activity = {

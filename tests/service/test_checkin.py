@@ -310,23 +310,6 @@ def test_a_walk_in_joins_the_slot_that_is_running(world: World) -> None:
     assert world.row(world.dora, day).slot_id == world.slots(day)[1].id
 
 
-def test_the_poster_waits_for_the_leader(world: World, occasion: Occasion) -> None:
-    path = arrivals.poster_path(world.session, world.leader, world.keys, occasion_id=occasion.id)
-    with clock.at(local("9:00")):
-        arrival = world.arrive(world.charlie, path.removeprefix("S/"))
-        assert arrival.ticket is not None
-        answer = checkin.check_in(
-            world.session,
-            world.actor(world.charlie),
-            world.keys,
-            ticket=arrival.ticket,
-            press=Press(secrets.token_hex(8)),
-        )
-
-    assert (answer.status, answer.reason) == (Status.REVIEW, Reason.NEEDS_LEAD)
-    assert world.row(world.charlie, occasion).needs_lead
-
-
 # ---------------------------------------------------------------- elsewhere
 
 

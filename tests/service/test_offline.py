@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger import clock
 from ledger.errors import NotAllowed
-from tests.service.offline import BACK, LEFT, NO, UNKNOWN, found, queued, stay, tell
+from tests.service.offline import BACK, CAME, LEFT, NO, UNKNOWN, found, queued, stay, tell
 from tests.service.world import World, local, make_world
 from timebank import codes
 from timebank.people import cards, members
@@ -130,6 +130,30 @@ def test_four_scans_told_in_any_order_end_alike(
     assert review.waiting_count(world.session, occasion.community_id) == 0
 
 
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_two_tablets_six_hours_away_with_the_same_people_agree(
+    world: World, occasion: Occasion, order: tuple[str, str]
+) -> None:
+    people = [world.charlie, world.dora]
+    world.enrol(occasion, world.dora)
+    seen = {"one": ("8:58", "11:34"), "two": ("9:03", "11:31")}
+    scans = {
+        device: [
+            queued(occasion, each, local(moment), said, sequence=number)
+            for each in people
+            for number, (moment, said) in enumerate(zip(moments, (CAME, LEFT), strict=True))
+        ]
+        for device, moments in seen.items()
+    }
+
+    for device in order:
+        tell(world, *scans[device], at=local("14:58"), device=device)
+
+    ends = (AttendanceState.OUT, local("8:58"), local("11:31"))
+    assert [stay(world, each, occasion) for each in people] == [ends, ends]
+    assert review.waiting_count(world.session, occasion.community_id) == 0
+
+
 def test_a_phone_with_a_network_and_a_tablet_without_agree(
     world: World, occasion: Occasion
 ) -> None:
@@ -172,7 +196,15 @@ def test_a_list_of_exactly_24_hours_is_good(world: World, occasion: Occasion) ->
     assert told[0].outcome is Outcome.ACCEPTED
 
 
-@pytest.mark.parametrize("off", [timedelta(minutes=5, seconds=1), timedelta(days=-300)])
+@pytest.mark.parametrize(
+    "off",
+    [
+        timedelta(minutes=5, seconds=1),
+        timedelta(minutes=10),
+        timedelta(minutes=-10),
+        timedelta(days=-300),
+    ],
+)
 def test_a_wrong_clock_is_looked_at(world: World, occasion: Occasion, off: timedelta) -> None:
     scan = queued(occasion, world.charlie, local("8:58") - off, device_offset=off)
 

@@ -26,6 +26,7 @@ from timebank.service.models import Attendance, Occasion, ScanEvent, Slot
 from timebank.service.occasions import SlotPlan
 
 THREADS = 16
+REPLAYS = 1_000
 
 
 def _at_once(work: Callable[[int], object], count: int = THREADS) -> list[object]:
@@ -80,6 +81,32 @@ def test_one_nonce_sixteen_times_is_one_check_in(
 
     statuses = sorted(answer.status for answer in answers if isinstance(answer, Answer))
     assert statuses == [Status.OK] + [Status.REPLAY] * (THREADS - 1)
+    assert _count(database, ScanEvent) == 1
+    assert _count(database, Attendance) == 1
+
+
+def test_a_thousand_replays_of_one_nonce_change_nothing(
+    database: Database, scene: tuple[World, Occasion]
+) -> None:
+    world, occasion = scene
+    actor, press = world.actor(world.charlie), Press("one-and-the-same", Intent.IN)
+    with clock.at(local("9:00")):
+        ticket = world.ticket(occasion)
+
+    def replay(_: int) -> list[Answer]:
+        given = []
+        for _ in range(REPLAYS // 8):
+            with clock.at(local("9:00")), database.begin() as session:
+                given.append(
+                    checkin.check_in(session, actor, world.keys, ticket=ticket, press=press)
+                )
+        return given
+
+    answers = [each for given in _at_once(replay, 8) for each in given]  # type: ignore[attr-defined]
+
+    assert len(answers) == REPLAYS
+    assert [each.status for each in answers].count(Status.OK) == 1
+    assert {(each.effect, each.details["since"]) for each in answers} == {(Effect.CHECK_IN, "9:00")}
     assert _count(database, ScanEvent) == 1
     assert _count(database, Attendance) == 1
 

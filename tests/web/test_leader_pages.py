@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from ledger import clock
 from ledger.database import Database
-from tests.visitors import send
+from tests.visitors import send, sign_in
 from tests.web.service_pages import TITLE, Day, at, make_day
 from timebank.actors import Actor, Role
 from timebank.people import cards
-from timebank.service.models import AttendanceState
+from timebank.service.models import AttendanceState, ScanEvent
 
 NONCE = "a-nonce-of-this-test"
 
@@ -28,6 +30,14 @@ def _text(client: FlaskClient, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 200, path
     return answer.get_data(as_text=True)
+
+
+def check_in(day: Day, phone: FlaskClient, **more: str) -> TestResponse:
+    """Open the code on the screen and press the button."""
+    page = _text(phone, day.code_path())
+    form = page[page.index('action="/me/check-in"') :]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)) | {"intent": "in", **more}
+    return phone.post("/me/check-in", data=fields)
 
 
 def _scan(day: Day, **fields: str) -> str:
@@ -77,6 +87,42 @@ def test_typed_digits_of_a_card_are_checked_in(day: Day) -> None:
 
     assert "已签到" in board
     assert day.row("charlie").state is AttendanceState.IN
+
+
+def test_who_was_scanned_for_is_looked_at_once(day: Day) -> None:
+    board = _scan(day, member_id=str(day.people["charlie"].id), intent="in")
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/board"
+    row_id = day.row("charlie").id
+    sent = send(bob, f"/lead/{day.occasion_id}/seen/{row_id}", {}, page=page)
+
+    after = _text(bob, page)
+    story = _text(bob, f"/record/{row_id}")
+    assert "见到本人</button>" in re.sub("<span.*?</span>", "", board)
+    assert sent.status_code == 302
+    assert "您见到了本人" in after
+    assert f"/seen/{row_id}" not in after
+    assert "已见到本人" in after
+    assert "现场见到" in story
+
+
+def test_two_who_check_in_with_one_phone_are_marked_for_the_leader(day: Day) -> None:
+    phone = day.browsers["charlie"]
+    first = check_in(day, phone)
+    kept = phone.get_cookie("device")
+    sign_in(phone, day.signs["dora"])
+    second = check_in(day, phone, join="1")
+
+    assert kept is not None
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert phone.get_cookie("device", path="/").value == kept.value  # type: ignore[union-attr]
+    assert "HttpOnly" in second.headers.getlist("Set-Cookie")[-1]
+    for page in ("board", "confirm"):
+        shown = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/{page}")
+        assert shown.count("与别人同一部手机") == 2
+    with day.database.reading() as session:
+        marks = session.scalars(select(ScanEvent.device)).all()
+    assert len(set(marks)) == 1
+    assert kept.value not in marks[0]
 
 
 @pytest.mark.parametrize("text", ["hello", "1234567890", "ｈｔｔｐ：／／"])

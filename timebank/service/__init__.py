@@ -19,7 +19,8 @@ Map of the area, in the order of the story:
 | `venue` | the facts `decide` needs, read under the member's lock |
 | `checkin` | the button and the leader's scan: decide, write, record |
 | `answers` | the answer to a scan, as given and as stored |
-| `rows` | single rows: the leader's yes to a walk-in, a time written by hand |
+| `rows` | single rows: the leader's yes to a walk-in, a look, a time written by hand |
+| `flags` | what is worth a leader's look: shared phones, many scans at once |
 | `attendance` | confirming the list |
 | `posting` | what a row is worth, and its entry in the book |
 | `settled`, `stays` | a settled row, its worth with other times; times stated by a person |

@@ -23,7 +23,7 @@ from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys, ScanKind
 from timebank.people.models import Member, MemberCard
-from timebank.service import checks, venue
+from timebank.service import checks, flags, venue
 from timebank.service.answers import Answer, stored_answer
 from timebank.service.arrivals import read_ticket
 from timebank.service.decide import (
@@ -58,7 +58,7 @@ class Press:
         nonce: 8..64 characters, made once per page; a retry sends the same.
         intent: what the button said.
         is_joining: the member is not signed up and asks to join on the spot.
-        device: a mark of the device, for the leader's eye; may be empty.
+        device: a random text that the phone keeps; only its digest is stored. May be empty.
     """
 
     nonce: str
@@ -282,7 +282,7 @@ def _record(
             answer=answer.document(),
             scanned_at=now,
             recorded_at=now,
-            device=press.device[:NONCE_LENGTH_MAX],
+            device=flags.device_mark(press.device, answer.occasion_id),
         )
     )
 

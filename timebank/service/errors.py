@@ -285,6 +285,13 @@ class NotProposer(NotAllowed):
     message = N_("Somebody else proposed this correction; you can refuse it with a reason.")
 
 
+class NotCome(Refused):
+    """Who has not checked in cannot have been seen at it."""
+
+    code = "not_come"
+    message = N_("%(name)s has not checked in yet.")
+
+
 class NotSettled(Refused):
     """The row still waits for its list to be confirmed."""
 

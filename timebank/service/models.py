@@ -29,6 +29,7 @@ __all__ = [
     "Provenance",
     "ScanEvent",
     "Series",
+    "Sighting",
     "Site",
     "Slot",
     "Wait",
@@ -275,6 +276,33 @@ class Attendance(Base):
     transaction_id: Mapped[UUID | None]
 
 
+class Sighting(Base):
+    """A leader saw on site that somebody who is checked in is that person; said once, for good."""
+
+    __tablename__ = "sighting"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["community_id", "attendance_id"], ["attendance.community_id", "attendance.id"]
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"], ["member.community_id", "member.id"]
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "seen_by_id"],
+            ["member.community_id", "member.id"],
+            name="fk_sighting_seen_by",
+        ),
+        sa.CheckConstraint("seen_by_id <> member_id", name="seen_by_another"),
+        STRICT,
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    attendance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    seen_by_id: Mapped[UUID]
+    seen_at: Mapped[datetime]
+
+
 class Wait(Base):
     """A member in the queue of a full slot; `place` is the order of asking, and never changes."""
 
@@ -338,3 +366,4 @@ class ScanEvent(Base):
     scanned_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
     device: Mapped[str] = mapped_column(default="")
+    """Mark of the phone at this occasion, as `flags.device_mark` makes it; empty without one."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
 from timebank.actors import Actor, Permission
+from timebank.contributions import Provenance
 from timebank.people.models import Member, MemberCard, MemberStatus
-from timebank.service import timing
+from timebank.service import flags, timing
 from timebank.service.attendance import (
     OPEN_STATES,
     ListRow,
@@ -25,7 +26,8 @@ from timebank.service.attendance import (
     why_waiting,
 )
 from timebank.service.calendar import PRESENT_STATES, OccasionLine, occasion_line
-from timebank.service.models import Attendance, AttendanceState, Slot
+from timebank.service.flags import Flag
+from timebank.service.models import Attendance, AttendanceState, Sighting, Slot
 
 FOUND_MAX: Final = 10
 CARD_DIGITS_SHOWN: Final = 4
@@ -45,6 +47,8 @@ class RosterRow:
         is_own: the reader's own row.
         proposed_minutes: what would count if confirmed as it stands; None before a check-in.
         waiting: why the reader cannot confirm an open row as present now; None when they can.
+        sighting: somebody saw that it is that person; None when nobody has said so.
+        flags: what is worth a look.
     """
 
     row: Attendance
@@ -54,6 +58,8 @@ class RosterRow:
     is_own: bool
     proposed_minutes: int | None
     waiting: Waiting | None
+    sighting: Sighting | None
+    flags: tuple[Flag, ...]
 
     @property
     def is_open(self) -> bool:
@@ -64,6 +70,13 @@ class RosterRow:
     def is_present(self) -> bool:
         """Tell whether the person has come."""
         return self.row.state in PRESENT_STATES
+
+    @property
+    def wants_look(self) -> bool:
+        """Tell whether the reader is asked to look who it is; nothing waits for it."""
+        is_scanned_for = self.row.provenance is Provenance.LEADER_SCANNED
+        is_theirs = self.is_open and self.is_present and not self.is_own
+        return is_theirs and (is_scanned_for or bool(self.flags)) and self.sighting is None
 
     @property
     def lacks_check_out(self) -> bool:
@@ -112,32 +125,19 @@ def roster(session: Session, actor: Actor, occasion_id: UUID, *, search: str = "
         .where(Slot.community_id == actor.community_id, Slot.occasion_id == occasion_id)
         .order_by(Slot.starts_at)
     ).all()
-    found = session.execute(
-        select(Attendance, Slot, Member, MemberCard.digits)
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
+    found = session.execute(_listed(actor, occasion_id))
+    flagged = flags.flags_at(session, actor.community_id, occasion_id)
+    slot_of = {slot.id: slot for slot in slots}
+    rows = [
+        _row(
+            actor,
+            ListRow(row, slot_of[row.slot_id], member),
+            digits,
+            sighting,
+            flagged.get(member.id, ()),
         )
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
-        .outerjoin(
-            MemberCard,
-            and_(
-                MemberCard.community_id == Member.community_id,
-                MemberCard.member_id == Member.id,
-                MemberCard.revoked_at.is_(None),
-            ),
-        )
-        .where(
-            Attendance.community_id == actor.community_id,
-            Attendance.occasion_id == occasion_id,
-            Attendance.state != AttendanceState.WITHDRAWN,
-        )
-        .order_by(Member.number)
-    )
-    rows = [_row(actor, *each) for each in found]
+        for row, member, digits, sighting in found
+    ]
     wanted = search.strip()[:SEARCH_LENGTH_MAX]
     shown = [row for row in rows if _is_sought(row, wanted)] if wanted else rows
     return Roster(line, sorted(shown, key=_rank), list(slots))
@@ -191,10 +191,46 @@ def _is_sought(row: RosterRow, wanted: str) -> bool:
     return wanted in row.member.name or row.member.number == number_of(wanted) or is_card
 
 
+def _listed(actor: Actor, occasion_id: UUID) -> Select[Attendance, Member, str, Sighting]:
+    """Return what the rows of an occasion are made of, the slots left out: they are few."""
+    return (
+        select(Attendance, Member, MemberCard.digits, Sighting)
+        .join(
+            Member,
+            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
+        )
+        .outerjoin(
+            MemberCard,
+            and_(
+                MemberCard.community_id == Member.community_id,
+                MemberCard.member_id == Member.id,
+                MemberCard.revoked_at.is_(None),
+            ),
+        )
+        .outerjoin(
+            Sighting,
+            and_(
+                Sighting.community_id == Attendance.community_id,
+                Sighting.attendance_id == Attendance.id,
+            ),
+        )
+        .where(
+            Attendance.community_id == actor.community_id,
+            Attendance.occasion_id == occasion_id,
+            Attendance.state != AttendanceState.WITHDRAWN,
+        )
+        .order_by(Member.number)
+    )
+
+
 def _row(
-    actor: Actor, row: Attendance, slot: Slot, member: Member, digits: str | None
+    actor: Actor,
+    line: ListRow,
+    digits: str | None,
+    sighting: Sighting | None,
+    flagged: tuple[Flag, ...],
 ) -> RosterRow:
-    minutes = None
+    row, slot, minutes = line.row, line.slot, None
     if row.counted_minutes is not None:
         minutes = row.counted_minutes
     elif row.in_at is not None:
@@ -203,11 +239,13 @@ def _row(
     return RosterRow(
         row=row,
         slot=slot,
-        member=member,
+        member=line.member,
         card_tail=digits[-CARD_DIGITS_SHOWN:] if digits else "",
-        is_own=member.id == actor.member_id,
+        is_own=line.member.id == actor.member_id,
         proposed_minutes=minutes,
-        waiting=_waiting(actor, ListRow(row, slot, member)),
+        waiting=_waiting(actor, line),
+        sighting=sighting,
+        flags=flagged,
     )
 
 

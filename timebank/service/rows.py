@@ -1,4 +1,4 @@
-"""Rows that a leader decides one by one: the yes to a walk-in, a time written by hand.
+"""Rows that a leader decides one by one: the yes to a walk-in, a look, a time written by hand.
 
 Invariants: nobody decides about their own row; a time by hand lies inside the slot, overlaps no
 other stay of the member, and waits for a second person.
@@ -15,12 +15,13 @@ from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.service import checks, stays
-from timebank.service.errors import OwnRow, RowSettled, WrongField
+from timebank.service.errors import NotCome, NotHere, OwnRow, RowSettled, WrongField
 from timebank.service.models import (
     Attendance,
     AttendanceState,
     OccasionStatus,
     Provenance,
+    Sighting,
     Slot,
 )
 from timebank.service.occasions import lock_occasion, require_standing
@@ -47,6 +48,45 @@ def accept(session: Session, actor: Actor, *, attendance_id: UUID) -> Attendance
         audit.record(session, actor, "accept_walk_in", f"attendance:{row.id}")
     session.flush()
     return row
+
+
+def see(session: Session, actor: Actor, *, attendance_id: UUID) -> Sighting:
+    """Note that the actor sees on site that the one who was checked in is that person.
+
+    It changes nothing else, and saying it again, whoever says it, leaves the first.
+
+    Args:
+        session: a write session.
+        actor: who runs occasions and is not the member.
+        attendance_id: the row.
+
+    Raises:
+        NotAllowed: `not_allowed`; `own_row`.
+        NotHere: `not_found`, also for the system, which sees nobody.
+        NotCome: `not_come`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    row = checks.fetch(session, actor, Attendance, attendance_id, "row")
+    member = checks.lock_member(session, actor.community_id, row.member_id)
+    session.refresh(row)
+    if actor.member_id is None:
+        raise NotHere(thing="member")
+    if row.member_id == actor.member_id:
+        raise OwnRow
+    if row.in_at is None:
+        raise NotCome(name=member.name)
+    seen = session.get(Sighting, (actor.community_id, row.id))
+    if seen is None:
+        seen = Sighting(
+            community_id=actor.community_id,
+            attendance_id=row.id,
+            member_id=row.member_id,
+            seen_by_id=actor.member_id,
+            seen_at=clock.now(),
+        )
+        session.add(seen)
+        session.flush()
+    return seen
 
 
 def back_fill(

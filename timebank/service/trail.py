@@ -27,7 +27,8 @@ from timebank.service.correction_models import (
     Dispute,
 )
 from timebank.service.errors import NotHere
-from timebank.service.models import Attendance, Occasion, ScanEvent, Site, Slot
+from timebank.service.flags import Flag, flags_at
+from timebank.service.models import Attendance, Occasion, ScanEvent, Sighting, Site, Slot
 from timebank.service.settled import SETTLED_STATES
 
 SEES_RECORDS: Final = (Permission.RUN_OCCASION, Permission.READ_BOOKS)
@@ -44,6 +45,8 @@ class Trail:
         slot, occasion, site: when and where it was planned.
         member: who served.
         scans: every scan of the member there, refused ones too, oldest first.
+        sighting: who saw on site that it is that person; None when nobody said so.
+        flags: what was worth a look.
         agreement: the second person's yes on a long day; None where one was enough.
         reason: time, rates, factors and caps by the policy; None when nothing was valued.
         corrections: every proposal, oldest first, whatever became of it.
@@ -58,6 +61,8 @@ class Trail:
     site: Site
     member: Member
     scans: list[ScanEvent]
+    sighting: Sighting | None
+    flags: tuple[Flag, ...]
     agreement: Agreement | None
     reason: Reason | None
     corrections: list[Correction]
@@ -107,7 +112,7 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
     sees_others = any(actor.may(permission) for permission in SEES_RECORDS)
     if found is None or not (found[0].member_id == actor.member_id or sees_others):
         raise NotHere(thing="row")
-    row, slot, occasion, site, member, agreement, policy = found
+    row, slot, occasion, site, member, agreement, policy, sighting = found
     corrections = _of_row(session, row, Correction, Correction.proposed_at)
     disputes = _of_row(session, row, Dispute, Dispute.raised_at)
     scans = session.scalars(
@@ -122,6 +127,7 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
     ).all()
     people: set[UUID | None] = {row.in_by_id, row.out_by_id, row.confirmed_by_id}
     people |= {agreement.agreed_by_id, agreement.confirmed_by_id} if agreement else set()
+    people |= {sighting.seen_by_id} if sighting else set()
     people |= {scan.scanned_by_id for scan in scans}
     people |= {each.answered_by_id for each in disputes}
     for each in corrections:
@@ -129,6 +135,8 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
     return Trail(
         *(row, slot, occasion, site, member),
         scans=list(scans),
+        sighting=sighting,
+        flags=flags_at(session, row.community_id, row.occasion_id).get(row.member_id, ()),
         agreement=agreement,
         reason=_reason(session, row, slot, occasion, policy),
         corrections=corrections,
@@ -140,7 +148,7 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
 
 def _row(actor: Actor, attendance_id: UUID) -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
-        Attendance, Slot, Occasion, Site, Member, Agreement, PointsPolicy
+        Attendance, Slot, Occasion, Site, Member, Agreement, PointsPolicy, Sighting
     ).join_from(
         Attendance,
         Slot,
@@ -171,6 +179,13 @@ def _row(actor: Actor, attendance_id: UUID) -> Select[*tuple[Any, ...]]:
             and_(
                 PointsPolicy.community_id == Attendance.community_id,
                 PointsPolicy.version == Attendance.policy_version,
+            ),
+        )
+        .outerjoin(
+            Sighting,
+            and_(
+                Sighting.community_id == Attendance.community_id,
+                Sighting.attendance_id == Attendance.id,
             ),
         )
         .where(Attendance.community_id == actor.community_id, Attendance.id == attendance_id)

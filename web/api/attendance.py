@@ -14,6 +14,7 @@ from timebank.service.answers import Answer
 from timebank.service.attendance import MARKS_MAX, Confirmation, Mark, RowMark, Waiting
 from timebank.service.checkin import NONCE_LENGTH_MAX, NONCE_LENGTH_MIN, Press
 from timebank.service.decide import Intent, NextAction, Status, Verdict
+from timebank.service.flags import DEVICE_LENGTH_MAX, Flag
 from timebank.service.models import AttendanceState, OccasionStatus
 from timebank.service.record import Book
 from timebank.service.roster import RosterRow
@@ -70,6 +71,8 @@ class CheckinArgs(PressArgs):
 
     ticket = Text(required=True, length_min=1, length_max=TICKET_LENGTH_MAX)
     is_joining = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    device = Text(length_max=DEVICE_LENGTH_MAX, load_default="")
+    """A random text that the phone keeps; only a digest of it is stored."""
 
 
 class ScanArgs(PressArgs):
@@ -135,6 +138,23 @@ class AttendanceOut(Out):
         required=True, allow_none=True, attribute="row.policy_version"
     )
     transaction_id = Identifier(required=True, allow_none=True, attribute="row.transaction_id")
+
+
+class RosterRowOut(AttendanceOut):
+    """One row of the leader's list; flags change nothing, they are worth a look."""
+
+    flags = ma.fields.List(Choice(Flag), required=True)
+    seen_at = ma.fields.AwareDateTime(
+        required=True, allow_none=True, attribute="sighting.seen_at", dump_default=None
+    )
+
+
+class SightingOut(Out):
+    """Who saw on site that it is that person."""
+
+    attendance_id = Identifier(required=True)
+    seen_by_id = Identifier(required=True)
+    seen_at = ma.fields.AwareDateTime(required=True)
 
 
 class ByHandArgs(Args):
@@ -264,7 +284,7 @@ def open_venue_code(code: str) -> dict[str, Any]:
 @_or_again
 def check_in(args: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Check in or out with the ticket of an opened code."""
-    press = Press(args["nonce"], args["intent"], args["is_joining"])
+    press = Press(args["nonce"], args["intent"], args["is_joining"], args["device"])
     with begin() as session:
         answer = checkin.check_in(
             session, current_actor(), keys(), ticket=args["ticket"], press=press
@@ -292,7 +312,7 @@ def scan_for(args: dict[str, Any], occasion_id: UUID) -> tuple[dict[str, Any], i
 
 @blueprint.route("/occasions/<uuid:occasion_id>/attendances", methods=["GET"])
 @allow(Permission.RUN_OCCASION)
-@blueprint.response(200, AttendanceOut(many=True))
+@blueprint.response(200, RosterRowOut(many=True))
 def list_attendances(occasion_id: UUID) -> list[RosterRow]:
     """List the rows of an occasion."""
     with reading() as session:
@@ -316,6 +336,15 @@ def accept(attendance_id: UUID) -> object:
     """Say the leader's yes to a walk-in; again changes nothing."""
     with begin() as session:
         return rows.accept(session, current_actor(), attendance_id=attendance_id)
+
+
+@blueprint.route("/attendances/<uuid:attendance_id>/sighting", methods=["POST"])
+@allow(Permission.RUN_OCCASION)
+@blueprint.response(200, SightingOut)
+def see(attendance_id: UUID) -> object:
+    """Note that the leader sees on site that it is that person; again leaves the first."""
+    with begin() as session:
+        return rows.see(session, current_actor(), attendance_id=attendance_id)
 
 
 @blueprint.route("/occasions/<uuid:occasion_id>/confirmations", methods=["POST"])

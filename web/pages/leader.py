@@ -128,6 +128,16 @@ def accept(occasion_id: UUID, attendance_id: UUID) -> Response:
     return redirect(url_for("leader.board", occasion_id=occasion_id))
 
 
+@blueprint.post("/<uuid:occasion_id>/seen/<uuid:attendance_id>")
+@allow(RUN)
+def see(occasion_id: UUID, attendance_id: UUID) -> Response:
+    """Note that the leader sees that it is that person."""
+    with begin() as session:
+        rows.see(session, current_actor(), attendance_id=attendance_id)
+    flash(_("Noted: you saw this person."), "ok")
+    return redirect(url_for("leader.board", occasion_id=occasion_id))
+
+
 # ---------------------------------------------------------------- the list
 
 

@@ -7,7 +7,7 @@ and come back to it with the ticket made when the code was opened.
 import secrets
 from typing import Any, Final
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from timebank import clock
@@ -17,6 +17,7 @@ from timebank.service import arrivals, checkin
 from timebank.service.arrivals import Arrival
 from timebank.service.checkin import NONCE_LENGTH_MAX, NONCE_LENGTH_MIN, Press
 from timebank.service.decide import Decision, Intent, Reason, Status, Verdict
+from timebank.service.flags import DEVICE_LENGTH_MAX
 from timebank.service.models import AttendanceState
 from web import service_words
 from web.api import Args
@@ -25,12 +26,16 @@ from web.fields import Checkbox, Choice, Text
 from web.forms import Form
 from web.i18n import _
 from web.pictures import NotAPicture, read_codes
+from web.preferences import YEAR_SECONDS
 from web.security import limiter
-from web.session import begin, keys, reading
+from web.session import begin, keys, reading, settings
 
 blueprint = Blueprint("scan", __name__)
 
 NONCE_BYTES: Final = 16
+DEVICE_BYTES: Final = 16
+DEVICE_COOKIE: Final = "device"
+"""A random text that tells two phones apart and nothing else; see `timebank.service.flags`."""
 TICKET_LENGTH_MAX: Final = 120
 FRAMES_PER_MINUTE: Final = "120 per minute"
 PATHS: Final = {ScanKind.VENUE: "S", ScanKind.GOODS_PAGE: "G", ScanKind.CERTIFICATE: "V"}
@@ -73,12 +78,13 @@ def arrive() -> str | tuple[str, int]:
 
 @blueprint.post("/me/check-in")
 @allow(Permission.TAKE_PART)
-def check_in() -> tuple[str, int]:
+def check_in() -> Response | tuple[str, int]:
     """Do what the button says, and say what happened."""
     form = Form.read(PressForm)
     if not form.is_valid:
         return _refusal_page(service_words.verdict(Verdict.INVALID), None), form.status
-    press = Press(form.data["nonce"], form.data["intent"], form.data["join"])
+    device = _device()
+    press = Press(form.data["nonce"], form.data["intent"], form.data["join"], device)
     with begin() as session:
         answer = checkin.check_in(
             session, current_actor(), keys(), ticket=form.data["ticket"], press=press
@@ -89,7 +95,22 @@ def check_in() -> tuple[str, int]:
         kind=service_words.KINDS[answer.status],
         advice=service_words.advice(answer.reason),
     )
-    return page, answer.http_status
+    response = make_response(page, answer.http_status)
+    response.set_cookie(
+        DEVICE_COOKIE,
+        device,
+        max_age=YEAR_SECONDS,
+        samesite="Lax",
+        httponly=True,
+        secure=settings().is_secure,
+    )
+    return response
+
+
+def _device() -> str:
+    """Return what this browser was given at its first check-in; something new the first time."""
+    kept = request.cookies.get(DEVICE_COOKIE, "")
+    return kept[:DEVICE_LENGTH_MAX] or secrets.token_urlsafe(DEVICE_BYTES)
 
 
 def _arrival_page(arrival: Arrival) -> str | tuple[str, int]:
