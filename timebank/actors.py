@@ -28,6 +28,7 @@ class Permission(StrEnum):
     SEE_OWN_RECORD = "see_own_record"
     TAKE_PART = "take_part"
     RUN_OCCASION = "run_occasion"
+    PLAN_OCCASION = "plan_occasion"
     PLAN_SERVICE = "plan_service"
     RELEASE_POLICY = "release_policy"
     KEEP_SHOP = "keep_shop"
@@ -45,6 +46,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.SEE_OWN_RECORD: EVERYONE,
     Permission.TAKE_PART: EVERYONE,
     Permission.RUN_OCCASION: frozenset({Role.LEADER, Role.SOCIAL_WORKER}),
+    Permission.PLAN_OCCASION: frozenset({Role.LEADER, Role.SOCIAL_WORKER}),
     Permission.PLAN_SERVICE: frozenset({Role.SOCIAL_WORKER}),
     Permission.RELEASE_POLICY: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
     Permission.KEEP_SHOP: frozenset({Role.CLERK}),

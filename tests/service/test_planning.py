@@ -214,9 +214,12 @@ def test_only_a_leader_leads(world: World) -> None:
         )
 
 
-def test_a_leader_plans_nothing(world: World) -> None:
+def test_a_leader_plans_and_a_volunteer_does_not(world: World) -> None:
+    site = occasions.create_site(world.session, world.leader, name="公园", address="北门")
+
+    assert site.name == "公园"
     with pytest.raises(NotAllowed):
-        occasions.create_site(world.session, world.leader, name="公园", address="北门")
+        occasions.create_site(world.session, world.actor(world.dora), name="河边", address="北门")
 
 
 def test_another_communitys_site_is_not_here(world: World) -> None:

@@ -223,7 +223,7 @@ def sites(session: Session, actor: Actor) -> list[Site]:
 
 def leaders(session: Session, actor: Actor) -> list[Member]:
     """Return the active members who may lead an occasion, by name."""
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     holding = select(MemberRole.member_id).where(
         MemberRole.community_id == actor.community_id, MemberRole.role.in_(checks.LEADING_ROLES)
     )

@@ -71,7 +71,7 @@ def cancel_occasion(session: Session, actor: Actor, *, occasion_id: UUID, reason
         HasAttendance: `has_attendance`: their minutes count.
         OccasionSettled: `occasion_settled`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     why = checks.text("reason", reason, ADDRESS_LENGTH_MAX)
     occasion = lock_occasion(session, actor, occasion_id)
     if occasion.status is OccasionStatus.CANCELLED:
@@ -111,7 +111,7 @@ def end_series(
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         series_id: the series.
         from_on: the first day without it, today or later; an earlier end stays.
         reason: 1..120 characters.
@@ -121,7 +121,7 @@ def end_series(
         NotHere: `not_found`.
         WrongField: `wrong_field`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     why = checks.text("reason", reason, ADDRESS_LENGTH_MAX)
     community = checks.community_of(session, actor)
     series = lock_series(session, actor, series_id)
@@ -169,7 +169,7 @@ def set_capacity(session: Session, actor: Actor, *, slot_id: UUID, capacity: int
         WrongField: `wrong_field`, not 1..10,000.
         PlacesTaken: `places_taken`, more people are on the list.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     checks.number("capacity", capacity, 1, CAPACITY_MAX)
     slot = checks.fetch(session, actor, Slot, slot_id, "slot")
     occasion = lock_occasion(session, actor, slot.occasion_id)

@@ -43,7 +43,7 @@ def move_occasion(
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         occasion_id: the occasion.
         occurs_on: the local day, today or later, at most 400 days ahead.
         start_time: local `HH:MM` at which the first slot begins; None is as before.
@@ -55,7 +55,7 @@ def move_occasion(
         DayTaken: `day_taken`, the series already has that day.
         WrongField, WrongTimes: in the past, too far ahead, or a slot would begin past midnight.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     community = checks.community_of(session, actor)
     found = checks.fetch(session, actor, Occasion, occasion_id, "occasion")
     series = lock_series(session, actor, found.series_id) if found.series_id else None

@@ -1,6 +1,6 @@
 """Planning: sites and occasions.
 
-The story: a social worker names a site and plans an occasion there, or a series of
+The story: a leader or social worker names a site and plans an occasion there, or a series of
 them (`repeating`). What becomes of an occasion afterwards stands in `changes`.
 
 Invariants: an occasion has one or more slots that do not overlap; its short code begins with the
@@ -79,7 +79,7 @@ def create_site(session: Session, actor: Actor, *, name: str, address: str) -> S
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         name: 1..60 characters.
         address: how to find it, 1..120 characters.
 
@@ -87,7 +87,7 @@ def create_site(session: Session, actor: Actor, *, name: str, address: str) -> S
         NotAllowed: `not_allowed`.
         WrongField: `wrong_field`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     site = Site(
         community_id=actor.community_id,
         id=new_id(),
@@ -115,7 +115,7 @@ def create_occasion(
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         activity: what, where, led by whom.
         occurs_on: the local day, today or later, at most 400 days ahead.
         slots: 1..12 time windows that do not overlap.
@@ -126,7 +126,7 @@ def create_occasion(
         SameService: `same_service`, it is planned already.
         WrongField, WrongTimes, NotALeader: what was typed cannot be used.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     community = checks.community_of(session, actor)
     checked = checked_activity(session, actor, activity)
     planned = checked_slots(slots)

@@ -66,7 +66,7 @@ def create_series(
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         activity: what, where, led by whom.
         rule: RRULE by days, such as `FREQ=MONTHLY;BYMONTHDAY=9`.
         starts_on: first day the rule counts from, at most 400 days from today.
@@ -79,7 +79,7 @@ def create_series(
         WrongField, WrongTimes, WrongRecurrence, NeverOccurs, NotALeader: what was typed cannot be
             used.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     checked = checked_activity(session, actor, activity)
     recurrence.read_recurrence(rule)
     today = clock.today(checks.community_of(session, actor).time_zone)
@@ -116,7 +116,7 @@ def plan_series(session: Session, actor: Actor, *, series_id: UUID, until: date)
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         series_id: the series; its row is locked, so that two plannings do not meet.
         until: last day, at most 400 days ahead.
 
@@ -128,7 +128,7 @@ def plan_series(session: Session, actor: Actor, *, series_id: UUID, until: date)
         NotHere: `not_found`.
         WrongField: `wrong_field`, too far ahead.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     community = checks.community_of(session, actor)
     series = lock_series(session, actor, series_id)
     today = clock.today(community.time_zone)
@@ -154,7 +154,7 @@ def add_day(
 
     Args:
         session: a write session.
-        actor: a social worker.
+        actor: who plans occasions.
         series_id: the series.
         occurs_on: today or later, at most 400 days ahead.
         slot: other times and places than the series has; None is as always.
@@ -165,7 +165,7 @@ def add_day(
         WrongField, WrongTimes: what was typed cannot be used.
         DayTaken: `day_taken`; SeriesOver: `series_over`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     community = checks.community_of(session, actor)
     series = lock_series(session, actor, series_id)
     require_day_ahead(community, occurs_on)
@@ -190,7 +190,7 @@ def require_qualification(
         NotAllowed: `not_allowed`.
         NotHere: `not_found`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     series = lock_series(session, actor, series_id)
     if series.qualification is not kind:
         series.qualification = kind
@@ -223,7 +223,7 @@ def taken_days(session: Session, series: Series, begin: date) -> set[date]:
 
 def series(session: Session, actor: Actor) -> list[SeriesLine]:
     """Return the community's series by title, each with the last day it is planned for."""
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     return [SeriesLine(*line) for line in session.execute(_series_query(actor))]
 
 
@@ -233,7 +233,7 @@ def series_line(session: Session, actor: Actor, series_id: UUID) -> SeriesLine:
     Raises:
         NotHere: `not_found`.
     """
-    actor.require(Permission.PLAN_SERVICE)
+    actor.require(Permission.PLAN_OCCASION)
     checks.fetch(session, actor, Series, series_id, "series")
     return SeriesLine(*session.execute(_series_query(actor).where(Series.id == series_id)).one())
 

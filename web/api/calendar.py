@@ -142,7 +142,7 @@ blueprint = area("calendar", "Changes of occasions and series, waiting lists, me
 
 
 @blueprint.route("/occasions/<uuid:occasion_id>/cancellation", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(CancellationArgs)
 @blueprint.response(200, OccasionIdOut)
 def cancel_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
@@ -154,7 +154,7 @@ def cancel_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
 
 
 @blueprint.route("/occasions/<uuid:occasion_id>/move", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(MoveArgs)
 @blueprint.response(200, OccasionIdOut)
 def move_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
@@ -164,7 +164,7 @@ def move_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
 
 
 @blueprint.route("/series/<uuid:series_id>/occasions", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(PlanArgs)
 @blueprint.response(201, OccasionIdOut(many=True))
 def plan_series(args: dict[str, Any], series_id: UUID) -> list[Occasion]:
@@ -176,7 +176,7 @@ def plan_series(args: dict[str, Any], series_id: UUID) -> list[Occasion]:
 
 
 @blueprint.route("/series/<uuid:series_id>/extra-days", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(ExtraDayArgs)
 @blueprint.response(201, OccasionIdOut)
 def add_day(args: dict[str, Any], series_id: UUID) -> Occasion:
@@ -193,7 +193,7 @@ def add_day(args: dict[str, Any], series_id: UUID) -> Occasion:
 
 
 @blueprint.route("/series/<uuid:series_id>/end", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(EndArgs)
 @blueprint.response(200, EndingOut)
 def end_series(args: dict[str, Any], series_id: UUID) -> changes.Ending:
@@ -206,7 +206,7 @@ def end_series(args: dict[str, Any], series_id: UUID) -> changes.Ending:
 
 
 @blueprint.route("/slots/<uuid:slot_id>/capacity", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(CapacityArgs)
 @blueprint.response(200, PlacesOut)
 def set_capacity(args: dict[str, Any], slot_id: UUID) -> Slot:

@@ -173,7 +173,7 @@ def list_occasions() -> list[dict[str, Any]]:
 
 
 @blueprint.route("/occasions", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(OccasionArgs)
 @blueprint.response(201, OccasionOut)
 @blueprint.leads_to("show_venue_code", occasion_id="id")
@@ -214,7 +214,7 @@ def list_sites() -> list[Site]:
 
 
 @blueprint.route("/sites", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(SiteArgs)
 @blueprint.response(201, SiteOut)
 def create_site(args: dict[str, Any]) -> Site:
@@ -224,7 +224,7 @@ def create_site(args: dict[str, Any]) -> Site:
 
 
 @blueprint.route("/series", methods=["GET"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.response(200, SeriesOut(many=True))
 def list_series() -> list[SeriesLine]:
     """List the series by title."""
@@ -233,7 +233,7 @@ def list_series() -> list[SeriesLine]:
 
 
 @blueprint.route("/series", methods=["POST"])
-@allow(Permission.PLAN_SERVICE)
+@allow(Permission.PLAN_OCCASION)
 @blueprint.arguments(SeriesArgs)
 @blueprint.response(201, SeriesOut)
 def create_series(args: dict[str, Any]) -> SeriesLine:

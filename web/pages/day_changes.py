@@ -19,7 +19,7 @@ from web.session import begin, reading
 
 blueprint = Blueprint("day_changes", __name__, url_prefix="/desk/days")
 
-PLAN = Permission.PLAN_SERVICE
+PLAN = Permission.PLAN_OCCASION
 Answer = Response | tuple[str, int]
 CLOCK_LENGTH_MAX = 5
 
@@ -77,11 +77,21 @@ def move(occasion_id: UUID) -> Answer:
     if form.is_valid:
         try:
             with begin() as session:
-                moving.move_occasion(session, current_actor(), occasion_id=occasion_id, **form.data)
+                before = calendar.occasion_line(session, current_actor(), occasion_id)
+                sequence = before.occasion.sequence
+                moved = moving.move_occasion(
+                    session, current_actor(), occasion_id=occasion_id, **form.data
+                )
+                is_moved = moved.sequence != sequence
         except Refusal as refusal:
             _show_at(form, refusal, {"wrong_times": "start_time", "day_taken": "occurs_on"})
         else:
-            flash(_("Moved. Everybody on the list has a message."), "ok")
+            if is_moved:
+                flash(_("Moved. Everybody on the list has a message."), "ok")
+            else:
+                flash(
+                    _("It is planned for that day and time already; nothing was changed."), "wait"
+                )
             return redirect(url_for("days.show", occasion_id=occasion_id))
     return _change_page(occasion_id, form), form.status
 

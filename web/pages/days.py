@@ -30,7 +30,7 @@ from web.session import begin, reading
 
 blueprint = Blueprint("days", __name__, url_prefix="/desk/days")
 
-PLAN: Final = Permission.PLAN_SERVICE
+PLAN: Final = Permission.PLAN_OCCASION
 MENU = (Entry("days.list_all", N_("Service days"), "calendar3", PLAN, order=20),)
 LIST_BACK: Final = timedelta(days=45)
 LIST_AHEAD: Final = timedelta(days=92)
@@ -301,6 +301,8 @@ def _field(refusal: Refusal) -> str:
     """Return the field that a refusal speaks of."""
     fields = {
         "wrong_times": "start_time",
+        "wrong_length": "end_time",
+        "same_service": "title",
         "wrong_recurrence": "rule",
         "never_occurs": "rule",
         "not_a_leader": "leader_member_id",

@@ -33,7 +33,7 @@ def inbox() -> str:
         "desk/inbox.html",
         inbox=found,
         today=local(now()).date(),
-        may_plan=actor.may(Permission.PLAN_SERVICE),
+        may_plan=actor.may(Permission.PLAN_OCCASION),
         may_price=actor.may(Permission.PRICE_GOODS),
         may_commend=actor.may(Permission.COMMEND),
         may_administer=actor.may(Permission.ADMINISTER),
