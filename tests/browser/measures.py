@@ -29,6 +29,13 @@ COLOURS = {
     "runOnly": {"type": "rule", "values": ["color-contrast"]},
     "resultTypes": ["violations"],
 }
+STYLE = {
+    "runOnly": {
+        "type": "rule",
+        "values": ["color-contrast", "target-size", "scrollable-region-focusable"],
+    },
+    "resultTypes": ["violations"],
+}
 TAP_PIXELS = 44
 ELDER_TAP_PIXELS = 60
 ELDER_TEXT_PIXELS = 18
@@ -110,6 +117,16 @@ def night_violations(page: Page) -> list[str]:
     found = _broken(page, COLOURS)
     page.emulate_media(color_scheme="light")
     return [f"(dark) {each}" for each in found]
+
+
+def style_violations(page: Page) -> list[str]:
+    """Return what breaks a rule that looks at style: size, colour, what scrolls."""
+    return _broken(page, STYLE)
+
+
+def turn_elder(page: Page, size: int) -> None:
+    """Turn an open page to the elder version, 1 to 3; its markup is the same."""
+    page.evaluate("size => { document.documentElement.dataset.elder = size; }", size)
 
 
 def _broken(page: Page, rules: dict[str, Any]) -> list[str]:
