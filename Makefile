@@ -4,8 +4,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers a core: tests wait for the disk (SQLite syncs every commit) as much as for the processor.
-WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( cores > 4 ? 8 : 2 * cores )))
+# One worker more than cores: tests wait for the disk (SQLite syncs every commit) as well as for the processor.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( cores > 7 ? 8 : cores + 1 )))
 PYTEST_OPTIONS ?=
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes \
 	--upgrade --no-header --no-emit-index-url --no-emit-find-links

@@ -7,15 +7,18 @@ engines of their own, so that listeners end with their test; what was compiled s
 """
 
 import shutil
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.orm import Session
 
+from ledger.base import Base
 from ledger.database import Database
 from tests.servers import APPLICATION, OWNER, Server
 
@@ -157,19 +160,62 @@ class Doors:
             opened.forget()
 
 
+@dataclass(frozen=True)
+class Furniture:
+    """A world that many tests begin with: made by the rules once, then found in a copied file.
+
+    Args:
+        name: of what is made, the same in every test of this process that wants it.
+        make: makes it in an empty book; returns a dataclass of rows and plain values.
+    """
+
+    name: str
+    make: Callable[[Session], Any]
+
+
 class SqliteShelf:
     """The file that every SQLite test finds as it was made."""
 
     def __init__(self, template: Path, folder: Path) -> None:
         self._template = template
+        self._folder = folder
         self._path = folder / "book.sqlite3"
+        self._furnished: dict[str, tuple[Path, Any]] = {}
 
-    def take(self) -> Book:
-        """Put a fresh copy in the place of the last test's file."""
+    def take(self, furniture: Furniture | None = None) -> Book:
+        """Put a fresh copy in the place of the last test's file, with furniture if it is wanted."""
         for ending in ("", "-wal", "-shm", "-journal"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
-        shutil.copyfile(self._template, self._path)
+        shutil.copyfile(self._furnish(furniture) if furniture else self._template, self._path)
         return Book(f"sqlite:///{self._path}", f"sqlite:///{self._path}")
+
+    def found(self, session: Session, furniture: Furniture) -> Any:
+        """Return what was made, as the rows of this test's session."""
+        _, made = self._furnished[furniture.name]
+        values = {each.name: _here(session, getattr(made, each.name)) for each in fields(made)}
+        return replace(made, **values)
+
+    def _furnish(self, furniture: Furniture) -> Path:
+        """Return the file with the furniture; the first time it is made there."""
+        if furniture.name not in self._furnished:
+            path = self._folder / f"{len(self._furnished)}.furnished.sqlite3"
+            shutil.copyfile(self._template, path)
+            opened = Database(f"sqlite:///{path}")
+            with opened.begin() as session:
+                made = furniture.make(session)
+            opened.dispose()  # the last connection writes the log into the file
+            self._furnished[furniture.name] = path, made
+        return self._furnished[furniture.name][0]
+
+
+def _here(session: Session, value: Any) -> Any:
+    """Return a row of another session as one of this; anything else as it is."""
+    if isinstance(value, Session):
+        return session
+    if isinstance(value, Base):
+        identity = sa.inspect(value).identity
+        return session.get_one(type(value), identity)
+    return value
 
 
 class PostgresqlShelf:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from ledger.database import Database
 from migrations import run as migrations
-from tests.books import Book, Doors, PostgresqlShelf, SqliteShelf
+from tests.books import Book, Doors, Furniture, PostgresqlShelf, SqliteShelf
 from tests.servers import APPLICATION, OWNER, Server, postgresql
 from timebank.codes import CodeKeys
 from timebank.people import passwords
@@ -35,7 +35,7 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 ROOT_KEY = bytes(range(32))
 
-hypothesis_settings.register_profile("check", deadline=None, max_examples=50, derandomize=True)
+hypothesis_settings.register_profile("check", deadline=None, max_examples=30, derandomize=True)
 hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("check")
 
@@ -101,11 +101,28 @@ def postgresql_shelf(
 
 
 @pytest.fixture
-def book(request: pytest.FixtureRequest) -> Iterator[Book]:
-    """A fresh, migrated, empty book."""
+def furniture() -> Furniture | None:
+    """What stands in the book already; a folder of tests may have its own."""
+    return None
+
+
+@pytest.fixture
+def furnished(
+    request: pytest.FixtureRequest, book: Book, session: Session, furniture: Furniture
+) -> object:
+    """The furniture of this test's book: on SQLite found in the file, on PostgreSQL made."""
+    if not book.is_sqlite:
+        return furniture.make(session)
+    files: SqliteShelf = request.getfixturevalue("sqlite_shelf")
+    return files.found(session, furniture)
+
+
+@pytest.fixture
+def book(request: pytest.FixtureRequest, furniture: Furniture | None) -> Iterator[Book]:
+    """A fresh, migrated book, empty but for the furniture that the test asks for."""
     if request.param == SQLITE:
         files: SqliteShelf = request.getfixturevalue("sqlite_shelf")
-        yield files.take()
+        yield files.take(furniture if "furnished" in request.fixturenames else None)
         return
     shelf: PostgresqlShelf = request.getfixturevalue("postgresql_shelf")
     yield shelf.take()

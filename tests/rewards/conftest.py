@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.orm import Session
 
 from ledger import clock
+from tests.books import Furniture
 from tests.rewards.world import NOW, World, make_world
 
 
@@ -16,5 +16,10 @@ def _at_noon() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(session: Session) -> World:
-    return make_world(session)
+def furniture() -> Furniture:
+    return Furniture("rewards", make_world)
+
+
+@pytest.fixture
+def world(furnished: World) -> World:
+    return furnished

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.orm import Session
 
 from ledger import clock
+from tests.books import Furniture
 from tests.shop.makers import NOON, World, make_world
 
 
@@ -16,5 +16,10 @@ def noon() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(session: Session) -> World:
-    return make_world(session)
+def furniture() -> Furniture:
+    return Furniture("shop", make_world)
+
+
+@pytest.fixture
+def world(furnished: World) -> World:
+    return furnished
