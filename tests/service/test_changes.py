@@ -149,7 +149,7 @@ def test_what_cannot_be_is_not_changed(
     leader = {"leader_member_id": world.charlie.id} if "leader" in change else change
 
     with clock.at(SIGN_UP_TIME), pytest.raises(refused):
-        moving.change_occasion(world.session, world.desk, occasion_id=occasion.id, **leader)  # type: ignore[arg-type]
+        moving.change_occasion(world.session, world.desk, occasion_id=occasion.id, **leader)
 
 
 def test_nothing_is_changed_once_somebody_has_come(world: World, occasion: Occasion) -> None:
