@@ -20,6 +20,7 @@ from timebank.people.errors import SignInRequired
 from web.auth import CRASHED, find_standing, wants_json
 from web.fields import problem_text
 from web.i18n import N_, said, say
+from web.menu import workplace_entry
 
 log = structlog.get_logger()
 
@@ -108,9 +109,11 @@ def _answer(
     if wants_json():
         answer = jsonify(code=code, message=message, details=details)
     else:
+        workplace = workplace_entry()
         answer = make_response(
             render_template(
-                "errors/refusal.html",
+                "errors/at_work.html" if workplace else "errors/refusal.html",
+                workplace=workplace,
                 status=status,
                 message=message,
                 advice=say(advice, {}) if advice else "",

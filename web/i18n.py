@@ -7,7 +7,7 @@ end in 分 in Chinese, so minutes are said as hours and minutes, points under th
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -32,8 +32,10 @@ ZONE_DEFAULT: Final = "Asia/Shanghai"
 MINUTES_PER_HOUR: Final = 60
 GROUPED_FROM: Final = 10_000
 MINUS: Final = "−"
-_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)((?: \d{1,2}:\d\d)?)")
-"""How rules write a day or a local moment into the details of a message."""
+_MOMENTS: Final = re.compile(r"(?:[<>–→ ]|\d{4}-\d\d-\d\d|\d{1,2}:\d\d)+")
+"""How rules write a day, a local moment or a span of them into the details of a message."""
+_SAME_DAY: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,2}:\d\d)–\1 ")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 WEEKDAYS_ZH: Final = "一二三四五六日"
 WEEKDAYS_EN: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN: Final = (
@@ -140,14 +142,19 @@ def say(template: str, details: Mapping[str, Any]) -> str:
 
 
 def _written_out(value: Any) -> Any:
-    """Return 11月9日 周一 18:00 for 2026-11-09 18:00; everything else as it is."""
-    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return value
+    """Return 11月9日 周一 18:00 for 2026-11-09 18:00, also in a span; everything else as it is."""
+    return spoken_days(value, day) if isinstance(value, str) else value
+
+
+def spoken_days(text: str, said_day: Callable[[date], str]) -> str:
+    """Return moments with their days in words, the day of a span once; other text as it is."""
+    if not _MOMENTS.fullmatch(text):
+        return text
     try:
-        return day(date.fromisoformat(found[1])) + found[2]
+        once = _SAME_DAY.sub(r"\1 \2–", text)
+        return _DAY.sub(lambda found: said_day(date.fromisoformat(found[0])), once)
     except ValueError:  # a day that is in no calendar was typed: it is named as it came
-        return value
+        return text
 
 
 def say_in(locale: str, template: str, details: Mapping[str, Any]) -> str:
@@ -220,11 +227,12 @@ def local(moment_utc: datetime) -> datetime:
 def day(value: date | datetime) -> str:
     """Return 11月9日 周一 or Mon 9 Nov; with the year when it is not the present one."""
     value = _local_date(value)
-    if value.year != clock.today(zone()).year:
-        return full_day(value)
+    is_present = value.year == clock.today(zone()).year
     if is_chinese():
-        return f"{value.month}月{value.day}日 {weekday(value)}"
-    return f"{weekday(value)} {value.day} {MONTHS_EN[value.month - 1]}"
+        year = "" if is_present else f"{value.year}年"
+        return f"{year}{value.month}月{value.day}日 {weekday(value)}"
+    year = "" if is_present else f" {value.year}"
+    return f"{weekday(value)} {value.day} {MONTHS_EN[value.month - 1]}{year}"
 
 
 def weekday(value: date | datetime) -> str:

@@ -79,6 +79,18 @@ def gather(app: Flask, modules: list[ModuleType]) -> None:
     app.jinja_env.globals.update(menu=menu, is_here=is_here)
 
 
+def workplace_entry() -> Entry | None:
+    """Return the entry of the page where the reader works.
+
+    None for strangers, for volunteers alone, and on the pages where everybody is a volunteer.
+    """
+    standing = find_standing()
+    if standing is None or request.path.startswith(HOME_OF_VOLUNTEERS):
+        return None
+    path = workplace_of(standing.actor.roles)
+    return next((entry for entry in menu(Place.DESK) if url_for(entry.endpoint) == path), None)
+
+
 def menu(place: str) -> list[Entry]:
     """Return the entries the reader may open, in order; strangers have none."""
     standing = find_standing()

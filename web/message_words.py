@@ -1,6 +1,5 @@
 """How messages are said: on the page in the reader's language, in a letter in the house's own."""
 
-import re
 from typing import Final
 
 from flask import Flask
@@ -8,7 +7,7 @@ from flask import Flask
 from timebank.messages.models import Message, MessageKind
 from timebank.messages.sending import Compose, Content
 from timebank.settings import Settings
-from web.i18n import N_, say, translations_of
+from web.i18n import N_, say, spoken_days, translations_of
 
 TEXTS: Final = {
     MessageKind.CALLED_OFF: N_("%(title)s, %(when)s, has been called off: %(reason)s"),
@@ -88,7 +87,6 @@ ICONS: Final = {
     MessageKind.SWAP_REFUSED: "x-lg",
 }
 PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
-_MOMENT: Final = re.compile(r"\d{4}-(\d\d)-(\d\d) (\d{1,2}:\d\d)")
 
 
 def text(message: Message) -> str:
@@ -120,8 +118,9 @@ def composer(settings: Settings) -> Compose:
 
 def _plain(value: str | int, locale: str) -> str | int:
     """Return 11月9日 9:00 for 2026-11-09 9:00, in a Chinese letter; everything else as it is."""
-    found = _MOMENT.fullmatch(value) if isinstance(value, str) and locale == "zh" else None
-    return f"{int(found[1])}月{int(found[2])}日 {found[3]}" if found else value
+    if not isinstance(value, str) or locale != "zh":
+        return value
+    return spoken_days(value, lambda day: f"{day.month}月{day.day}日")
 
 
 def init(app: Flask) -> None:

@@ -56,7 +56,7 @@ class Page:
 
 def pages(site: Site) -> list[Page]:
     """Return every page, opened by whom it is made for."""
-    missing = [Page(NOWHERE, "missing", who) for who in (None, "volunteer")]
+    missing = [Page(NOWHERE, "missing", who) for who in (None, "volunteer", "leader")]
     return [*(page for page in _candidates(site) if _is_html(site, page)), *missing]
 
 

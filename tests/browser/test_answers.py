@@ -83,7 +83,10 @@ def test_the_answers_to_a_volunteer_and_a_leader_break_no_rule(own_site: Site) -
         found += faults(phone)
     tablet = own_site.open("leader", size=DESK).new_page()
     tablet.goto(f"/lead/{own_site.place.today.id}/board")
-    for scanned, said in (("123", "请再扫一次卡"), (own_site.place.card.card.digits, "韦桂芬：")):
+    for scanned, said in (
+        ("1234567890", "请再扫一次卡"),
+        (own_site.place.card.card.digits, "韦桂芬："),
+    ):
         tablet.locator("#text").fill(scanned)
         tablet.keyboard.press("Enter")
         expect(tablet.locator(".notice")).to_contain_text(said)

@@ -67,22 +67,23 @@ def test_a_series_is_a_shift_of_two_to_four_hours_in_one_roster(duty: Duty) -> N
         return frozenset({series.id})
 
     desk = duty.world.desk
-    day, long = (
+    day, long, night = (
         repeating.create_series(
             duty.session,
             desk,
             activity=duty.world.activity(),
             rule="FREQ=DAILY",
             starts_on=BEGINS,
-            slot=SlotPlan("09:00", end, 2),
+            slot=SlotPlan(begin, end, 2),
         )
-        for end in ("12:00", "14:00")
+        for begin, end in (("09:00", "12:00"), ("08:00", "14:00"), ("22:00", "02:00"))
     )
-    long.kind = OccasionKind.DUTY_SHIFT
+    long.kind = night.kind = OccasionKind.DUTY_SHIFT
     with pytest.raises(NotAShift):
         duty.make_roster(series_ids=ids(day))
     with pytest.raises(ShiftLength):
         duty.make_roster(series_ids=ids(long))
+    assert duty.make_roster(series_ids=ids(night)).state is RosterState.DRAFT
     duty.make_roster()
     with pytest.raises(SeriesInRoster):
         duty.make_roster(series_ids=ids(duty.gate), begins_on=ENDS, ends_on=ENDS)

@@ -27,6 +27,7 @@ from timebank.duty.errors import (
     SwapOver,
 )
 from timebank.duty.models import AssignmentState, Swap, SwapState
+from timebank.insight.inbox import read_inbox
 from timebank.messages.models import MessageKind
 from timebank.people import members
 from timebank.people.models import Member
@@ -70,8 +71,12 @@ def test_with_the_leaders_yes_the_sign_up_changes_hands(duty: Duty, shift: Slot)
     _take(duty, swap, dora)
     assert duty.on_list(shift.id) == {charlie.id}
     [waiting] = shifts.waiting_swaps(duty.session, duty.world.leader)
+    in_box = read_inbox(duty.session, duty.world.desk).swaps
 
     _decide(duty, swap)
+
+    assert (in_box.count, in_box.first_title) == (1, "社区入口值守")
+    assert read_inbox(duty.session, duty.world.desk).swaps.count == 0
 
     assert waiting.swap.id == swap.id
     assert swap.state is SwapState.AGREED

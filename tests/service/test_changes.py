@@ -1,6 +1,7 @@
 """What becomes of what was planned: moved, called off, a day more, a series ended, other places."""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from sqlalchemy import select
 
 from ledger import clock
 from tests.service.world import SERVICE_DAY, SIGN_UP_TIME, World, local
+from timebank.audit import AuditEvent
 from timebank.messages.models import Message, MessageKind
 from timebank.people.models import Member
 from timebank.service import changes, moving, repeating, signup
@@ -17,6 +19,7 @@ from timebank.service.errors import (
     DayTaken,
     HasAttendance,
     NeverOccurs,
+    NotALeader,
     OccasionCancelled,
     OccasionSettled,
     PlacesTaken,
@@ -105,6 +108,57 @@ def test_a_kind_is_a_word_and_changes_no_points(world: World) -> None:
 def test_an_unknown_kind_is_refused_by_the_database(world: World, occasion: Occasion) -> None:
     with pytest.raises(sa.exc.IntegrityError), world.session.begin_nested():
         world.session.execute(sa.text("UPDATE occasion SET kind = 'party'"))
+
+
+# ---------------------------------------------------------------- title, leader, end
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_another_end_is_told_and_another_title_is_not(world: World, occasion: Occasion) -> None:
+    with clock.at(SIGN_UP_TIME):
+        change = partial(moving.change_occasion, world.session, world.desk, occasion_id=occasion.id)
+        change(title="菜市场巡查", leader_member_id=world.alice.id)
+        quiet = _told(world, world.charlie)
+        change(end_time="12:00")
+        again = change(end_time="12:00", title="菜市场巡查")
+
+    [message] = _told(world, world.charlie)
+    assert quiet == []
+    assert (again.sequence, again.title) == (2, "菜市场巡查")
+    assert again.leader_member_id == world.alice.id
+    assert world.slot(occasion).ends_at == again.ends_at == local("12:00")
+    assert message.kind is MessageKind.MOVED
+    assert message.facts["before"] == "2026-11-09 9:00–11:30"
+    assert message.facts["when"] == "2026-11-09 9:00–12:00"
+    acts = select(AuditEvent.action).where(AuditEvent.subject == f"occasion:{occasion.id}")
+    assert world.session.scalars(acts).all().count("change_occasion") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"end_time": "9:10"}, WrongTimes),
+        ({"end_time": "noon"}, WrongTimes),
+        ({"title": " "}, WrongField),
+        ({"leader": "charlie"}, NotALeader),
+    ],
+)
+def test_what_cannot_be_is_not_changed(
+    world: World, occasion: Occasion, change: dict[str, str], refused: type[Exception]
+) -> None:
+    leader = {"leader_member_id": world.charlie.id} if "leader" in change else change
+
+    with clock.at(SIGN_UP_TIME), pytest.raises(refused):
+        moving.change_occasion(world.session, world.desk, occasion_id=occasion.id, **leader)
+
+
+def test_nothing_is_changed_once_somebody_has_come(world: World, occasion: Occasion) -> None:
+    with clock.at(local("9:00")):
+        world.press(world.charlie, occasion)
+        with pytest.raises(AlreadyCame):
+            moving.change_occasion(
+                world.session, world.desk, occasion_id=occasion.id, end_time="12:00"
+            )
 
 
 # ---------------------------------------------------------------- moving

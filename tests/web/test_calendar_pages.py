@@ -168,7 +168,10 @@ def _many(day: Day) -> None:
 def test_a_month_that_is_none_shows_the_present_one(
     day: Day, client: FlaskClient, month: str
 ) -> None:
-    assert "11月" in _text(client, f"{CALENDAR}?month={month}")
+    page = _text(client, f"{CALENDAR}?month={month}")
+
+    assert "11月" in page
+    assert ("没有" in page) is bool(month)
 
 
 def test_an_unknown_community_has_no_calendar(day: Day, client: FlaskClient) -> None:
@@ -307,10 +310,16 @@ def test_the_desk_adds_a_day_and_ends_the_series(day: Day) -> None:
     added = send(alice, f"{page}/days", {"occurs_on": "2026-11-22"}, page=page)
     twice = send(alice, f"{page}/days", {"occurs_on": "2026-11-22"}, page=page)
     nameless = send(alice, f"{page}/end", {"from_on": "2026-11-21", "reason": ""}, page=page)
-    ended = send(alice, f"{page}/end", {"from_on": "2026-11-21", "reason": "换人"}, page=page)
+    end = {"from_on": "2026-11-21", "reason": "换人"}
+    asked = send(alice, f"{page}/end", end, page=page)
+    ended = send(alice, f"{page}/end", {**end, "days": "2"}, page=page)
 
     statuses = [added.status_code, twice.status_code, nameless.status_code, ended.status_code]
     assert statuses == [302, 422, 422, 302]
+    assert (asked.status_code, "取消 2 个已安排的服务日" in asked.get_data(as_text=True)) == (
+        200,
+        True,
+    )
     assert "从 2026年11月21日 起不再举行" in _text(alice, page)
     with day.database.reading() as session:
         of_series = sa.select(Occasion.occurs_on, Occasion.status).where(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -125,12 +126,47 @@ def test_two_who_check_in_with_one_phone_are_marked_for_the_leader(day: Day) -> 
     assert kept.value not in marks[0]
 
 
-@pytest.mark.parametrize("text", ["hello", "1234567890", "ｈｔｔｐ：／／"])
+@pytest.mark.parametrize("text", ["1234567890", "ｈｔｔｐ：／／"])
 def test_an_unknown_card_says_so(day: Day, text: str) -> None:
     board = _scan(day, text=text)
 
     assert "不是本系统的码。请再扫一次卡，或按名字找。" in board
     assert "领队正在显示的码" not in board
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("V0003", "韦桂芬"),
+        ("３", "韦桂芬"),
+        ("桂芬", "韦桂芬"),
+        ("Ｖ０００４", "莫建国"),
+        ("", "韦桂芬"),
+    ],
+)
+def test_the_field_for_cards_also_finds_people(day: Day, typed: str, name: str) -> None:
+    board = f"/lead/{day.occasion_id}/board"
+    sent = {"nonce": NONCE, "text": typed}
+
+    answer = send(day.browsers["bob"], f"/lead/{day.occasion_id}/scan", sent, page=board)
+
+    page = _text(day.browsers["bob"], answer.headers["Location"])
+    assert answer.status_code == 302
+    assert name in page
+    assert "不是本系统的码" not in page
+    with day.database.reading() as session:
+        assert session.scalars(select(ScanEvent)).all() == []
+
+
+def test_who_is_refused_is_led_back_to_their_work(day: Day) -> None:
+    leader = day.browsers["bob"].get("/desk/").get_data(as_text=True)
+    volunteer = day.browsers["charlie"].get("/desk/").get_data(as_text=True)
+
+    assert "回到“现场”" in leader
+    assert 'href="/lead/"' in leader
+    assert "tabbar" not in leader
+    assert "回首页" in volunteer
+    assert "tabbar" in volunteer
 
 
 def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
@@ -206,6 +242,7 @@ def test_the_confirm_list_marks_and_posts(day: Day) -> None:
     with clock.at(at("12:10")):
         shown = _text(bob, page)
         wrong = send(bob, page, {f"mark-{key}": "left_early", f"out-{key}": "12:00"}, page=page)
+        noon = send(bob, page, {f"mark-{key}": "left_early", f"out-{key}": "十点半"}, page=page)
         sent = send(bob, page, {f"mark-{key}": "left_early", f"out-{key}": "10：30"}, page=page)
         after = _text(bob, page)
         again = send(bob, page, {f"mark-{key}": "present"}, page=page)
@@ -213,6 +250,8 @@ def test_the_confirm_list_marks_and_posts(day: Day) -> None:
     row = day.row("charlie")
     assert "没签退，按结束时间" in shown
     assert (wrong.status_code, "12:00" in wrong.get_data(as_text=True)) == (422, True)
+    assert "韦桂芬 的离开时间“十点半”不能用" in noon.get_data(as_text=True)
+    assert f'name="out-{key}" value="十点半"' in noon.get_data(as_text=True)
     assert (sent.status_code, again.status_code) == (302, 302)
     assert (row.state, row.counted_minutes, row.points) == (AttendanceState.POSTED, 90, 3)
     assert "1 人已入账：1 小时 30 分，3 积分。" in after
@@ -301,6 +340,8 @@ def test_the_ninth_of_every_month_is_planned_for_a_year(day: Day) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("kind", ""),
+        ("leader_member_id", ""),
         ("capacity", "0"),
         ("capacity", "三"),
         ("capacity", "1.5"),
@@ -339,7 +380,40 @@ def test_a_day_is_planned_and_called_off(day: Day) -> None:
 
     assert signed.status_code == 302
     assert cancelled.status_code == 302
-    assert "这次服务取消了" in _text(alice, page)
+    shown = _text(alice, page)
+    assert "这次服务取消了：下雨" in shown
+    assert "莫建国" in shown
+    assert not [word for word in ("移出", "改期", "签到码", "还没到") if word in shown]
+
+
+def test_who_has_no_phone_waits_for_a_place_at_the_desk(day: Day) -> None:
+    alice, page = day.browsers["alice"], f"/desk/days/{day.occasion_id}"
+    dora = {"member_id": str(day.people["dora"].id), "slot_id": str(day.slot_id)}
+    queue = f"{page}/queue/{day.slot_id}/{day.people['dora'].id}"
+    with clock.at(at("10:00", date(2026, 11, 8))):
+        places = {"capacity": "1"}
+        send(alice, f"{page}/places/{day.slot_id}", places, page=f"{page}/change")
+        found = _text(alice, f"{page}?find=莫")
+        full = send(alice, f"{page}/sign-up", dora, page=page)
+        waits = send(alice, f"{page}/wait", dora, page=page)
+        shown = _text(alice, page)
+        left = send(alice, f"{queue}/leave", {}, page=page)
+        after = _text(alice, page)
+
+    assert "候补<span" in found
+    assert (full.status_code, "1 个名额已满" in full.get_data(as_text=True)) == (422, True)
+    assert (waits.status_code, left.status_code) == (302, 302)
+    assert "候补名单" in shown
+    assert "确定把莫建国移出候补" in shown
+    assert "候补名单" not in after
+
+
+def test_a_running_service_takes_people_in_at_the_desk(day: Day) -> None:
+    with clock.at(at("9:30")):
+        shown = _text(day.browsers["alice"], f"/desk/days/{day.occasion_id}?find=莫")
+
+    assert "正在进行" in shown
+    assert "现场加入<span" in shown
 
 
 def _slot_on(client: FlaskClient, page: str) -> str:

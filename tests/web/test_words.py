@@ -76,7 +76,7 @@ def test_dates_are_those_of_the_community(app: Flask) -> None:
 
 def test_another_year_is_named(app: Flask) -> None:
     with _reading(app, "zh"):
-        assert i18n.day(date(2025, 3, 1)) == "2025年3月1日"
+        assert i18n.day(date(2025, 3, 1)) == "2025年3月1日 周六"
         assert i18n.month(date(2025, 3, 1)) == "2025年3月"
     with _reading(app, "en"):
         assert i18n.month(date(2025, 3, 1)) == "Mar 2025"
@@ -86,7 +86,7 @@ def test_another_year_is_named(app: Flask) -> None:
     ("value", "words"),
     [
         ("2026-11-09 18:00", "11月9日 周一 18:00"),
-        ("2025-11-09", "2025年11月9日"),
+        ("2025-11-09", "2025年11月9日 周日"),
         ("2026-02-31", "2026-02-31"),
         ("8:58", "8:58"),
         (7, "7"),

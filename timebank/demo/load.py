@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock
 from ledger.database import Database
 from timebank.codes import CodeKeys
-from timebank.demo import people, service, shop
+from timebank.demo import duty, people, service, shop
 from timebank.demo.facts import COMMUNITY_A, COMMUNITY_D, SERVICE_DAY_OF_MONTH, CommunityFacts
 from timebank.demo.people import Town
 from timebank.demo.service import Held
@@ -104,6 +104,7 @@ def _tell(told: Telling, street: Street, facts: CommunityFacts, started_at: date
     service.sign_everybody_up(told.session, service.open_today(told.session, town))
     _commend(told, town)
     if facts is COMMUNITY_D:
+        duty.keep_watch(told.session, town)
         shop.keep_one(told.session, town)
     told.end_chapter()
 

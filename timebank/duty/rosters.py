@@ -211,10 +211,7 @@ def _locked_series(session: Session, actor: Actor, series_ids: frozenset[UUID]) 
 def _check_series(session: Session, series: Series, terms: Terms) -> None:
     if series.kind is not OccasionKind.DUTY_SHIFT:
         raise NotAShift(title=series.title)
-    begin, end = timing.read_clock(series.start_time), timing.read_clock(series.end_time)
-    assert begin is not None, "times are checked when they are stored"
-    assert end is not None, "times are checked when they are stored"
-    minutes = (end.hour - begin.hour) * 60 + end.minute - begin.minute
+    minutes = timing.slot_minutes(series.start_time, series.end_time)
     if not SHIFT_MINUTES_MIN <= minutes <= SHIFT_MINUTES_MAX:
         raise ShiftLength(
             title=series.title, minutes=minutes, min=SHIFT_MINUTES_MIN, max=SHIFT_MINUTES_MAX

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
@@ -116,6 +116,27 @@ def waiting_swaps(session: Session, actor: Actor) -> list[SwapLine]:
     if not actor.may(Permission.PLAN_SERVICE):
         condition = and_(condition, Occasion.leader_member_id == actor.member_id)
     return _swap_lines(session, actor, condition)
+
+
+def taken_swaps(session: Session, actor: Actor) -> tuple[int, Occasion | None]:
+    """Return how many swaps of the community wait for a yes, and the occasion of the first."""
+    actor.require(Permission.READ_BOOKS)
+    found = session.execute(
+        select(Occasion, func.count().over())
+        .join(
+            Slot, and_(Slot.community_id == Occasion.community_id, Slot.occasion_id == Occasion.id)
+        )
+        .join(Swap, and_(Swap.community_id == Slot.community_id, Swap.slot_id == Slot.id))
+        .where(
+            Occasion.community_id == actor.community_id,
+            Swap.state == SwapState.TAKEN,
+            Slot.starts_at > clock.now(),
+            Occasion.status == OccasionStatus.PLANNED,
+        )
+        .order_by(Slot.starts_at, Swap.id)
+        .limit(1)
+    ).first()
+    return (found[1], found[0]) if found else (0, None)
 
 
 def _swap_lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> list[SwapLine]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ledger import clock
 from ledger.schema import BalanceRow
 from timebank.actors import Actor, Permission
+from timebank.duty import shifts
 from timebank.insight.self_checks import SelfCheck, last_check
 from timebank.insight.webhooks import paused_count
 from timebank.people.models import Member
@@ -71,6 +72,7 @@ class Inbox:
     paused_webhook_count: int
     corrections: CasesWaiting
     disputes: CasesWaiting
+    swaps: OccasionsWaiting
     review_count: int
     last_check: SelfCheck | None
 
@@ -85,6 +87,7 @@ class Inbox:
             + self.paused_webhook_count
             + self.corrections.count
             + self.disputes.count
+            + self.swaps.count
             + self.review_count
         )
 
@@ -120,6 +123,7 @@ def read_inbox(session: Session, actor: Actor) -> Inbox:
         paused_webhook_count=paused_count(session, actor.community_id),
         corrections=_cases(session, actor, Correction),
         disputes=_cases(session, actor, Dispute),
+        swaps=_swaps(session, actor),
         review_count=waiting_count(session, actor.community_id),
         last_check=last_check(session, actor.community_id),
     )
@@ -159,6 +163,14 @@ def _occasions(
     return OccasionsWaiting(
         found.occasions, int(found.all_people), found.id, found.title, found.occurs_on
     )
+
+
+def _swaps(session: Session, actor: Actor) -> OccasionsWaiting:
+    """Return the swaps of shifts that both colleagues want and nobody has agreed to yet."""
+    count, first = shifts.taken_swaps(session, actor)
+    if first is None:
+        return OccasionsWaiting(0, 0, None, "", None)
+    return OccasionsWaiting(count, count, first.id, first.title, first.occurs_on)
 
 
 def _cases(session: Session, actor: Actor, table: type[Correction] | type[Dispute]) -> CasesWaiting:

@@ -31,7 +31,7 @@ from timebank.service.errors import (
     NotHere,
     OwnRow,
     WrongField,
-    WrongTimes,
+    WrongLeave,
 )
 from timebank.service.models import (
     Attendance,
@@ -356,5 +356,5 @@ def _set_out(session: Session, actor: Actor, line: ListRow, mark: RowMark) -> No
         zone, now = checks.community_of(session, actor).time_zone, clock.now()
         said = timing.local_text(mark.out_at, zone, now) if mark.out_at else "–"
         span = [timing.local_text(moment, zone, now) for moment in (earliest, latest)]
-        raise WrongTimes(times=f"{line.member.name} {said}", expected="–".join(span))
+        raise WrongLeave(name=line.member.name, times=said, expected="–".join(span))
     row.out_at, row.out_by_id = mark.out_at, actor.member_id

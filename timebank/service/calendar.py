@@ -106,6 +106,12 @@ class OccasionLine:
         return is_over and self.occasion.status is OccasionStatus.PLANNED and self.open_count > 0
 
     @property
+    def is_running(self) -> bool:
+        """Tell whether it is going on now."""
+        is_now = self.occasion.starts_at <= clock.now() < self.occasion.ends_at
+        return is_now and self.occasion.status is OccasionStatus.PLANNED
+
+    @property
     def opens_at(self) -> datetime:
         """Return when check-in opens."""
         return timing.window_opens_at(self.occasion.starts_at)
@@ -194,6 +200,19 @@ def occasions_between(
     """Return the occasions of a span of days, both included, newest 500 at most."""
     actor.require(Permission.RUN_OCCASION)
     return _occasion_lines(session, actor, Occasion.occurs_on.between(begin, end))
+
+
+def days_of_series(
+    session: Session, actor: Actor, series_id: UUID, *, begin: date
+) -> list[OccasionLine]:
+    """Return the occasions of a series from a day on, by begin, called-off ones too, 500 at most.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    of_series = and_(Occasion.series_id == series_id, Occasion.occurs_on >= begin)
+    return _occasion_lines(session, actor, of_series)
 
 
 def occasion_line(session: Session, actor: Actor, occasion_id: UUID) -> OccasionLine:

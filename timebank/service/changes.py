@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from ledger import clock
 from timebank import audit
 from timebank.actors import Actor, Permission
+from timebank.audit import AuditEvent
 from timebank.messages import outbox
 from timebank.messages.models import MessageKind
 from timebank.messages.outbox import Notice
@@ -54,6 +55,14 @@ class Ending:
     series: Series
     called_off: list[Occasion]
     kept: list[Occasion]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What ending a series would concern: days called off, and people who would be told."""
+
+    day_count: int
+    people_count: int
 
 
 # ---------------------------------------------------------------- calling off
@@ -102,6 +111,25 @@ def cancel_occasion(session: Session, actor: Actor, *, occasion_id: UUID, reason
     return occasion
 
 
+def ending_of(session: Session, actor: Actor, *, series_id: UUID, from_on: date) -> Concern:
+    """Return what ending a series from a day on would concern; changes nothing.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`.
+        WrongField: `wrong_field`, a day before today.
+    """
+    actor.require(Permission.PLAN_OCCASION)
+    checks.fetch(session, actor, Series, series_id, "series")
+    community = checks.community_of(session, actor)
+    require_day("from_on", from_on, clock.today(community.time_zone), date.max)
+    ids = session.scalars(_planned(actor, series_id, from_on).with_only_columns(Occasion.id)).all()
+    came = arrivals(session, actor, ids)
+    ids = [each for each in ids if each not in came]
+    people = notices.concerned(session, actor.community_id, ids)
+    return Concern(len(ids), len({each.member_id for each in people}))
+
+
 def end_series(
     session: Session, actor: Actor, *, series_id: UUID, from_on: date, reason: str
 ) -> Ending:
@@ -128,13 +156,7 @@ def end_series(
     require_day("from_on", from_on, clock.today(community.time_zone), date.max)
     series.ended_on = min(series.ended_on or from_on, from_on)
     planned = session.scalars(
-        select(Occasion)
-        .where(
-            Occasion.community_id == actor.community_id,
-            Occasion.series_id == series_id,
-            Occasion.occurs_on >= series.ended_on,
-            Occasion.status == OccasionStatus.PLANNED,
-        )
+        _planned(actor, series_id, series.ended_on)
         .order_by(Occasion.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
@@ -154,6 +176,32 @@ def end_series(
     session.flush()
     kept = [occasion for occasion in planned if occasion.id in came]
     return Ending(series, sorted(called_off, key=lambda each: each.starts_at), kept)
+
+
+def why_called_off(session: Session, actor: Actor, occasion: Occasion) -> str:
+    """Return the reason that was given when an occasion, or its series, was called off.
+
+    Empty for one that stands.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    if occasion.status is not OccasionStatus.CANCELLED or occasion.revised_at is None:
+        return ""
+    subjects = [f"occasion:{occasion.id}", f"service_series:{occasion.series_id}"]
+    details = session.scalar(
+        select(AuditEvent.details)
+        .where(
+            AuditEvent.community_id == actor.community_id,
+            AuditEvent.subject.in_(subjects),
+            AuditEvent.action.in_(("cancel_occasion", "end_series")),
+            AuditEvent.recorded_at >= occasion.revised_at,  # the act that called it off, no later
+        )
+        .order_by(AuditEvent.recorded_at, AuditEvent.id)
+        .limit(1)
+    )
+    return str(details["reason"]) if details else ""
 
 
 # ---------------------------------------------------------------- places
@@ -187,6 +235,15 @@ def set_capacity(session: Session, actor: Actor, *, slot_id: UUID, capacity: int
 
 
 # ---------------------------------------------------------------- private
+
+
+def _planned(actor: Actor, series_id: UUID, from_on: date) -> Select[Occasion]:
+    return select(Occasion).where(
+        Occasion.community_id == actor.community_id,
+        Occasion.series_id == series_id,
+        Occasion.occurs_on >= from_on,
+        Occasion.status == OccasionStatus.PLANNED,
+    )
 
 
 def require_open(occasion: Occasion) -> None:

@@ -13,7 +13,7 @@
                  on_the_list, places_free, queue_full, too_late_to_wait, nothing_to_leave,
                  already_reviewed, not_qualified
     Invalid      wrong_recurrence, never_occurs, wrong_field, wrong_times, wrong_line,
-                 not_a_leader
+                 unknown_person, not_one_person, not_a_leader
 
 The answers of a scan are not here: each is recorded and returned, see `decide`.
 """
@@ -245,6 +245,26 @@ class WrongLength(WrongTimes):
         "%(times)s would last %(hours)s h %(minutes)s min (an end before the beginning is on the"
         " next day). A time slot lasts from 15 minutes to 12 hours."
     )
+
+
+class WrongLeave(WrongTimes):
+    """A time of leaving outside slot and stay; details: name, times, expected."""
+
+    message = N_("%(name)s cannot have left at %(times)s: expected %(expected)s.")
+
+
+class UnknownPerson(Invalid):
+    """A row of a paper sheet names nobody."""
+
+    code = "unknown_person"
+    message = N_("No volunteer has the number or name %(typed)s.")
+
+
+class NotOnePerson(Invalid):
+    """A row of a paper sheet names several people."""
+
+    code = "not_one_person"
+    message = N_("%(count)s people are called %(typed)s: please write the volunteer number.")
 
 
 class SameService(Refused):

@@ -1,11 +1,11 @@
-"""Moving an occasion to another day or time.
+"""Moving an occasion to another day or time, and changing its title, leader or end.
 
 Invariants: sign-ups and the queue survive and are told; a series has one occasion on a day at most,
 and remembers the day that one was moved from; nothing is moved into the past, or away from people
 who have come.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,9 +23,15 @@ from timebank.people.models import Community
 from timebank.service import checks, notices, places, timing, waiting
 from timebank.service.changes import arrivals, require_open, revise
 from timebank.service.errors import AlreadyCame, DayTaken, WrongTimes
-from timebank.service.models import Occasion, Series, Slot
+from timebank.service.models import TITLE_LENGTH_MAX, Occasion, Series, Slot
 from timebank.service.notices import Concerned
-from timebank.service.occasions import lock_occasion, require_day_ahead, require_standing
+from timebank.service.occasions import (
+    SlotPlan,
+    checked_slots,
+    lock_occasion,
+    require_day_ahead,
+    require_standing,
+)
 from timebank.service.repeating import lock_series, taken_days
 
 
@@ -60,11 +66,7 @@ def move_occasion(
     found = checks.fetch(session, actor, Occasion, occasion_id, "occasion")
     series = lock_series(session, actor, found.series_id) if found.series_id else None
     occasion = lock_occasion(session, actor, occasion_id)
-    require_standing(occasion)
-    require_open(occasion)
-    came_count = arrivals(session, actor, [occasion.id]).get(occasion.id, 0)
-    if came_count:
-        raise AlreadyCame(count=came_count, title=occasion.title)
+    _require_nobody_came(session, actor, occasion)
     require_day_ahead(community, occurs_on)
     slots = _slots(session, occasion)
     spans = _moved_spans(community, slots, occurs_on, start_time)
@@ -72,7 +74,7 @@ def move_occasion(
         return occasion
     if series is not None:
         _take_day(session, series, occasion, occurs_on)
-    before = occasion.starts_at
+    before = notices.moment_text(occasion.starts_at, community.time_zone)
     _write_spans(session, occasion, slots, spans)
     occasion.occurs_on = occurs_on
     revise(occasion)
@@ -88,7 +90,98 @@ def move_occasion(
     return occasion
 
 
+def change_occasion(
+    session: Session,
+    actor: Actor,
+    *,
+    occasion_id: UUID,
+    title: str | None = None,
+    leader_member_id: UUID | None = None,
+    end_time: str | None = None,
+) -> Occasion:
+    """Change what an occasion says of itself; who is signed up is told of another end.
+
+    What is None, or as it stands, stays; nothing new changes nothing.
+
+    Args:
+        session: a write session.
+        actor: who plans occasions.
+        occasion_id: the occasion.
+        title: 1..60 characters.
+        leader_member_id: a leader or social worker.
+        end_time: local `HH:MM` at which the last slot ends; before its begin is past midnight.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`, no such occasion or member.
+        OccasionCancelled, OccasionSettled, AlreadyCame: 409, what stands in the way.
+        WrongField, NotALeader: what was typed cannot be used.
+        WrongTimes, WrongLength: no time, a slot too short or too long, or an end already past.
+    """
+    actor.require(Permission.PLAN_OCCASION)
+    community = checks.community_of(session, actor)
+    occasion = lock_occasion(session, actor, occasion_id)
+    _require_nobody_came(session, actor, occasion)
+    new_title = occasion.title if title is None else checks.text("title", title, TITLE_LENGTH_MAX)
+    leader_id = leader_member_id or occasion.leader_member_id
+    if leader_id != occasion.leader_member_id:
+        checks.require_leader(session, actor, leader_id)
+    last = _slots(session, occasion)[-1]
+    ends_at = _new_end(community, last, end_time) if end_time else last.ends_at
+    if (new_title, leader_id, ends_at) == (
+        occasion.title,
+        occasion.leader_member_id,
+        occasion.ends_at,
+    ):
+        return occasion
+    before = _span_text(community, occasion)
+    is_longer_or_shorter = ends_at != occasion.ends_at
+    occasion.title, occasion.leader_member_id = new_title, leader_id
+    last.ends_at = occasion.ends_at = ends_at
+    revise(occasion)
+    session.flush()
+    if is_longer_or_shorter:
+        _tell_moved(session, community, occasion, before, _span_text(community, occasion))
+    audit.record(
+        session, actor, "change_occasion", f"occasion:{occasion.id}", leader=f"{leader_id}"
+    )
+    session.flush()
+    return occasion
+
+
 # ---------------------------------------------------------------- private
+
+
+def _require_nobody_came(session: Session, actor: Actor, occasion: Occasion) -> None:
+    require_standing(occasion)
+    require_open(occasion)
+    came_count = arrivals(session, actor, [occasion.id]).get(occasion.id, 0)
+    if came_count:
+        raise AlreadyCame(count=came_count, title=occasion.title)
+
+
+def _new_end(community: Community, slot: Slot, end_time: str) -> datetime:
+    """Return the moment at which a slot ends by another wall-clock time.
+
+    Raises:
+        WrongTimes, WrongLength: as when planning, and for an end that is past.
+    """
+    begin = _wall(slot.starts_at, ZoneInfo(community.time_zone))
+    [typed] = checked_slots([SlotPlan(f"{begin:%H:%M}", end_time, slot.capacity)])
+    span = timing.slot_span(begin.date(), typed.start_time, typed.end_time, community.time_zone)
+    now = clock.now()
+    if span[1] <= now:
+        raise WrongTimes(
+            times=typed.end_time, expected=f"> {_wall(now, ZoneInfo(community.time_zone)):%H:%M}"
+        )
+    return span[1]
+
+
+def _span_text(community: Community, occasion: Occasion) -> str:
+    """Return `2026-11-09 9:00–11:30`."""
+    end = _wall(occasion.ends_at, ZoneInfo(community.time_zone))
+    begin = notices.moment_text(occasion.starts_at, community.time_zone)
+    return f"{begin}–{end.hour}:{end.minute:02d}"
 
 
 def _slots(session: Session, occasion: Occasion) -> Sequence[Slot]:
@@ -155,9 +248,18 @@ def _write_spans(
 
 
 def _tell_moved(
-    session: Session, community: Community, occasion: Occasion, before: datetime
+    session: Session, community: Community, occasion: Occasion, before: str, when: str = ""
 ) -> None:
-    """Tell everybody concerned; who holds something else at the new time is told of it."""
+    """Tell everybody concerned; who holds something else at the new time is told of it.
+
+    Args:
+        session: a write session.
+        community: of the occasion.
+        occasion: with its new times.
+        before: the time as it was, in words.
+        when: the new time in words; empty is the begin of each one's slot.
+    """
+    told = {"before": before, **({"when": when} if when else {})}
     people = notices.concerned(session, community.community_id, [occasion.id])
     held = session.execute(
         places.held_elsewhere(
@@ -167,22 +269,18 @@ def _tell_moved(
     outbox.write(
         session,
         community.community_id,
-        [_moved_notice(session, community, occasion, before, each, held) for each in people],
+        [_moved_notice(session, occasion, told, each, held) for each in people],
     )
 
 
 def _moved_notice(
     session: Session,
-    community: Community,
     occasion: Occasion,
-    before: datetime,
+    told: Mapping[str, str],
     each: Concerned,
     held: Sequence[Row[str, datetime, datetime, UUID]],
 ) -> Notice:
-    facts = {
-        **notices.facts(session, occasion, each.starts_at),
-        "before": notices.moment_text(before, community.time_zone),
-    }
+    facts = {**notices.facts(session, occasion, each.starts_at), **told}
     other = next(
         (
             title

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ledger import clock
 from timebank.actors import Actor, Permission
+from timebank.codes import ScanKind, read_scan
 from timebank.contributions import Provenance
 from timebank.people.models import Member, MemberCard, MemberStatus
 from timebank.service import flags, timing
@@ -33,6 +34,8 @@ FOUND_MAX: Final = 10
 CARD_DIGITS_SHOWN: Final = 4
 SEARCH_LENGTH_MAX: Final = 60
 NUMBER_DIGITS_MAX: Final = 9
+_TYPED_NUMBER_DIGITS_MAX: Final = 6
+"""More digits alone are a card that was misread, not somebody's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,16 @@ class RosterRow:
         return self.row.state in PRESENT_STATES
 
     @property
+    def is_by_seconds(self) -> bool:
+        """Tell whether the times, shown without seconds, would make another number of minutes."""
+        if self.row.in_at is None or self.proposed_minutes is None:
+            return False
+        out_at = proposed_out(self.row, self.slot).replace(second=0, microsecond=0)
+        in_at = self.row.in_at.replace(second=0, microsecond=0)
+        shown = timing.minutes_in_slot(in_at, out_at, self.slot.starts_at, self.slot.ends_at)
+        return shown != self.proposed_minutes
+
+    @property
     def wants_look(self) -> bool:
         """Tell whether the reader is asked to look who it is; nothing waits for it."""
         is_scanned_for = self.row.provenance is Provenance.LEADER_SCANNED
@@ -96,13 +109,18 @@ class Roster:
 
     @property
     def open_rows(self) -> list[RosterRow]:
-        """Return the rows that wait for a decision."""
-        return [row for row in self.rows if row.is_open]
+        """Return the rows that wait for a decision, in the order of the paper list."""
+        return [row for row in self.by_number if row.is_open]
 
     @property
     def settled_rows(self) -> list[RosterRow]:
-        """Return the rows that are settled."""
-        return [row for row in self.rows if not row.is_open]
+        """Return the rows that are settled, in the order of the paper list."""
+        return [row for row in self.by_number if not row.is_open]
+
+    @property
+    def by_number(self) -> list[RosterRow]:
+        """Return the rows in the order of the paper list."""
+        return sorted(self.rows, key=lambda each: each.member.number)
 
 
 def roster(session: Session, actor: Actor, occasion_id: UUID, *, search: str = "") -> Roster:
@@ -186,7 +204,19 @@ def number_of(wanted: str) -> int | None:
     return int(digits) if is_number else None
 
 
+def is_looked_for(text: str) -> bool:
+    """Tell whether what was typed looks for somebody: `V0013`, `１３`, a name, no card and no code.
+
+    Digits that are too many for a number, and addresses, are cards or codes, good or misread.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if not plain or "/" in plain or read_scan(text).kind is not ScanKind.UNKNOWN:
+        return False
+    return not plain.isdigit() or len(plain) <= _TYPED_NUMBER_DIGITS_MAX
+
+
 def _is_sought(row: RosterRow, wanted: str) -> bool:
+    wanted = unicodedata.normalize("NFKC", wanted)
     is_card = bool(row.card_tail) and row.card_tail.endswith(wanted)
     return wanted in row.member.name or row.member.number == number_of(wanted) or is_card
 

@@ -149,6 +149,43 @@ def back_fill(
     return row
 
 
+def write_leave(
+    session: Session, actor: Actor, *, attendance_id: UUID, out_at: datetime
+) -> Attendance:
+    """Write by hand when somebody who scanned in has left; the list is still to be confirmed.
+
+    It says no more than confirming the row as left early does.
+
+    Args:
+        session: a write session.
+        actor: who runs occasions and is not the member.
+        attendance_id: a row with a check-in and no check-out.
+        out_at: after the check-in, inside the slot, not in the future.
+
+    Raises:
+        NotAllowed: `not_allowed`; `own_row`.
+        NotHere: `not_found`.
+        OccasionCancelled: `occasion_cancelled`.
+        RowSettled: `row_settled`, the member is not checked in (any more).
+        WrongTimes: `wrong_times`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    row = checks.fetch(session, actor, Attendance, attendance_id, "row")
+    if row.member_id == actor.member_id:
+        raise OwnRow
+    require_standing(lock_occasion(session, actor, row.occasion_id))
+    member = checks.lock_member(session, actor.community_id, row.member_id)
+    session.refresh(row)
+    if row.state is not AttendanceState.IN or row.in_at is None:
+        raise RowSettled(name=member.name)
+    slot = checks.fetch(session, actor, Slot, row.slot_id, "slot")
+    stays.require_inside(session, actor, slot, max(row.in_at, slot.starts_at), out_at)
+    row.state, row.out_at, row.out_by_id = AttendanceState.OUT, out_at, actor.member_id
+    audit.record(session, actor, "write_leave", f"attendance:{row.id}")
+    session.flush()
+    return row
+
+
 def _check_by_hand(
     session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
 ) -> None:

@@ -1,23 +1,24 @@
 """A paper sheet typed in row by row: each row is a time by hand, all of them or none.
 
 The sheet is the printed list of an occasion, in the order of volunteer numbers, with empty rows for
-walk-ins. Nobody is signed in by it: another person confirms every row (`rows.back_fill`).
+walk-ins. Nobody is signed in by it: another person confirms every row (`rows.back_fill`). Who
+scanned in and signed out on paper has the time of leaving alone (`rows.write_leave`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ledger.errors import Refusal
 from timebank.actors import Actor, Permission
-from timebank.people.models import Member
+from timebank.people.models import Member, MemberStatus
 from timebank.service import checks, rows, timing
-from timebank.service.errors import NotHere, WrongLine
-from timebank.service.models import Attendance, Occasion, Slot
+from timebank.service.errors import NotOnePerson, UnknownPerson, WrongLine
+from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.roster import number_of
 
 LINES_MAX: Final = 200
@@ -29,15 +30,24 @@ class SheetLine:
 
     Args:
         number: of the row on the paper, for what is said of it.
-        volunteer_number: such as V0012.
-        come: `HH:MM` on the day of the slot.
+        person: a volunteer number such as V0012, or a name that one active member alone has.
+        come: `HH:MM` on the day of the slot; empty for who scanned in.
         go: `HH:MM`; past midnight where that is nearer to the slot.
     """
 
     number: int
-    volunteer_number: str
+    person: str
     come: str
     go: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What the rows are written with: the slots by begin, who is checked in, the zone."""
+
+    slots: Sequence[Slot]
+    checked_in: dict[UUID, UUID]
+    zone: str
 
 
 def enter(
@@ -60,55 +70,79 @@ def enter(
     actor.require(Permission.RUN_OCCASION)
     checks.fetch(session, actor, Occasion, occasion_id, "occasion")
     checks.number("lines", len(lines), 1, LINES_MAX)
-    slots = session.scalars(
-        select(Slot)
-        .where(Slot.community_id == actor.community_id, Slot.occasion_id == occasion_id)
-        .order_by(Slot.starts_at)
-    ).all()
-    people = _members(session, actor, lines)
-    zone = checks.community_of(session, actor).time_zone
+    sheet = _sheet(session, actor, occasion_id)
+    people = _members(session, actor, [line.person for line in lines])
     made = []
-    for line in sorted(lines, key=lambda each: str(people.get(_number(each)))):
+    for line in sorted(lines, key=lambda each: str(people.get(each.person, ()))):
         try:
-            made.append(_write(session, actor, slots, (people.get(_number(line)), line), zone))
+            member_id = _one(line.person, people[line.person])
+            made.append(_write(session, actor, sheet, member_id, line))
         except Refusal as refusal:
             raise WrongLine(number=line.number) from refusal
     return made
 
 
-def _number(line: SheetLine) -> int | None:
-    return number_of(line.volunteer_number.strip())
-
-
-def _members(session: Session, actor: Actor, lines: Sequence[SheetLine]) -> dict[int | None, UUID]:
-    """Return the members by their numbers."""
-    numbers = {number for line in lines if (number := _number(line)) is not None}
-    found = session.execute(
-        select(Member.number, Member.id).where(
-            Member.community_id == actor.community_id, Member.number.in_(numbers)
+def _sheet(session: Session, actor: Actor, occasion_id: UUID) -> _Sheet:
+    slots = session.scalars(
+        select(Slot)
+        .where(Slot.community_id == actor.community_id, Slot.occasion_id == occasion_id)
+        .order_by(Slot.starts_at)
+    ).all()
+    checked_in = session.execute(
+        select(Attendance.member_id, Attendance.id).where(
+            Attendance.community_id == actor.community_id,
+            Attendance.occasion_id == occasion_id,
+            Attendance.state == AttendanceState.IN,
         )
     )
-    return {row[0]: row[1] for row in found}
+    zone = checks.community_of(session, actor).time_zone
+    return _Sheet(slots, {row[0]: row[1] for row in checked_in}, zone)
+
+
+def _members(session: Session, actor: Actor, typed: Collection[str]) -> dict[str, tuple[UUID, ...]]:
+    """Return, for each number or name, whose it is; a name is looked for among the active."""
+    numbers = {number for text in typed if (number := number_of(text)) is not None}
+    names = {text.strip() for text in typed if number_of(text) is None}
+    found = session.execute(
+        select(Member.number, Member.name, Member.id, Member.status).where(
+            Member.community_id == actor.community_id,
+            or_(Member.number.in_(numbers), Member.name.in_(names)),
+        )
+    ).all()
+    by_number = {number: (member_id,) for number, _, member_id, _ in found}
+    by_name: dict[str, tuple[UUID, ...]] = {}
+    for _, name, member_id, status in found:
+        if status is MemberStatus.ACTIVE:
+            by_name[name] = (*by_name.get(name, ()), member_id)
+    return {
+        text: by_name.get(text.strip(), ())
+        if (number := number_of(text)) is None
+        else by_number.get(number, ())
+        for text in typed
+    }
+
+
+def _one(typed: str, ids: tuple[UUID, ...]) -> UUID:
+    if not ids:
+        raise UnknownPerson(typed=typed.strip() or "–")
+    if len(ids) > 1:
+        raise NotOnePerson(typed=typed.strip(), count=len(ids))
+    return ids[0]
 
 
 def _write(
-    session: Session,
-    actor: Actor,
-    slots: Sequence[Slot],
-    person: tuple[UUID | None, SheetLine],
-    zone: str,
+    session: Session, actor: Actor, sheet: _Sheet, member_id: UUID, line: SheetLine
 ) -> Attendance:
-    member_id, line = person
-    if member_id is None:
-        raise NotHere(thing="member")
-    span = slots[0].starts_at, slots[-1].ends_at
-    come, go = (timing.moment_near(*span, text, zone) for text in (line.come, line.go))
-    slot = next((each for each in slots if each.ends_at > come), slots[-1])
+    span = sheet.slots[0].starts_at, sheet.slots[-1].ends_at
+    if not line.come and member_id in sheet.checked_in:
+        return rows.write_leave(
+            session,
+            actor,
+            attendance_id=sheet.checked_in[member_id],
+            out_at=timing.moment_near(*span, line.go, sheet.zone),
+        )
+    come, go = (timing.moment_near(*span, text, sheet.zone) for text in (line.come, line.go))
+    slot = next((each for each in sheet.slots if each.ends_at > come), sheet.slots[-1])
     return rows.back_fill(
-        session,
-        actor,
-        slot_id=slot.id,
-        member_id=member_id,
-        in_at=come,
-        out_at=go,
+        session, actor, slot_id=slot.id, member_id=member_id, in_at=come, out_at=go
     )

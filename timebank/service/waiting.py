@@ -12,6 +12,7 @@ up and checking in hold it too, with others of their kind.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 
 from ledger import clock
 from ledger.ids import new_id
-from timebank.actors import Actor
+from timebank import audit
+from timebank.actors import Actor, Permission
 from timebank.messages import outbox
 from timebank.messages.models import MessageKind
 from timebank.messages.outbox import Notice
@@ -46,6 +48,36 @@ from timebank.service.occasions import lock_occasion, require_standing
 
 QUEUE_COUNT_MAX: Final = 100
 """Of one slot; who stands behind a hundred others would wait for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """Somebody who waits, and for which slot."""
+
+    wait: Wait
+    member: Member
+    slot: Slot
+
+
+def queue(session: Session, actor: Actor, occasion_id: UUID) -> list[QueueLine]:
+    """Return who waits at an occasion, by slot and in the order of asking.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+    """
+    actor.require(Permission.RUN_OCCASION)
+    found = session.execute(
+        select(Wait, Member, Slot)
+        .join(Slot, (Slot.community_id == Wait.community_id) & (Slot.id == Wait.slot_id))
+        .join(Member, (Member.community_id == Wait.community_id) & (Member.id == Wait.member_id))
+        .where(
+            Wait.community_id == actor.community_id,
+            Wait.state == WaitState.WAITING,
+            Slot.occasion_id == occasion_id,
+        )
+        .order_by(Slot.starts_at, Wait.place)
+    )
+    return [QueueLine(*line) for line in found]
 
 
 def wait(session: Session, actor: Actor, *, slot_id: UUID, member_id: UUID | None = None) -> Wait:
@@ -130,6 +162,8 @@ def leave(session: Session, actor: Actor, *, slot_id: UUID, member_id: UUID | No
         raise NothingToLeave(title=occasion.title)
     if last.state is WaitState.WAITING:
         last.state, last.ended_at = WaitState.LEFT, clock.now()
+        if member_id != actor.member_id:
+            audit.record(session, actor, "leave_queue", f"slot_wait:{last.id}")
         session.flush()
     return last
 

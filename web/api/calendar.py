@@ -12,6 +12,7 @@ from timebank.service import changes, moving, repeating, waiting
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
     CAPACITY_MAX,
+    TITLE_LENGTH_MAX,
     Occasion,
     OccasionStatus,
     Slot,
@@ -50,6 +51,16 @@ class MoveArgs(Args):
 
     occurs_on = Date(required=True)
     start_time = Text(
+        load_default=None, allow_none=True, length_max=CLOCK_LENGTH, pattern=CLOCK_PATTERN
+    )
+
+
+class ChangeArgs(Args):
+    """What is left out stays as it is; an end before the begin is past midnight."""
+
+    title = Text(load_default=None, allow_none=True, length_min=1, length_max=TITLE_LENGTH_MAX)
+    leader_member_id = Identifier(load_default=None, allow_none=True)
+    end_time = Text(
         load_default=None, allow_none=True, length_max=CLOCK_LENGTH, pattern=CLOCK_PATTERN
     )
 
@@ -161,6 +172,16 @@ def move_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
     """Move an occasion to another day or time; sign-ups stay and are told."""
     with begin() as session:
         return moving.move_occasion(session, current_actor(), occasion_id=occasion_id, **args)
+
+
+@blueprint.route("/occasions/<uuid:occasion_id>/change", methods=["POST"])
+@allow(Permission.PLAN_OCCASION)
+@blueprint.arguments(ChangeArgs)
+@blueprint.response(200, OccasionIdOut)
+def change_occasion(args: dict[str, Any], occasion_id: UUID) -> Occasion:
+    """Change title, leader or end of an occasion; another end is told to who is signed up."""
+    with begin() as session:
+        return moving.change_occasion(session, current_actor(), occasion_id=occasion_id, **args)
 
 
 @blueprint.route("/series/<uuid:series_id>/occasions", methods=["POST"])

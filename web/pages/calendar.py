@@ -17,6 +17,7 @@ from web.session import reading, settings
 
 LOOKS_PER_ADDRESS: Final = "120/minute"
 KEPT_SECONDS: Final = 300
+MONTH_LENGTH_MAX: Final = 20
 
 blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
 
@@ -38,12 +39,14 @@ def choose() -> str | AnyResponse:
 @limiter.limit(LOOKS_PER_ADDRESS)
 def show(code: str) -> str:
     """Show one month."""
+    asked = request.args.get("month", "")[:MONTH_LENGTH_MAX]
     with reading() as session:
-        month = announcements.read_month(
-            session, code=code, month_of=_month(request.args.get("month"))
-        )
+        month = announcements.read_month(session, code=code, month_of=_month(asked))
     g.time_zone = month.community.time_zone
-    return render_template("calendar/show.html", month=month)
+    is_shown = asked in ("", f"{month.begins_on:%Y-%m}")
+    return render_template(
+        "calendar/show.html", month=month, unknown_month="" if is_shown else asked
+    )
 
 
 @blueprint.get("/<code>/services.ics")
@@ -77,7 +80,7 @@ def _event(line: Announcement, page: str) -> icalendar.Event:
     )
 
 
-def _month(text: str | None) -> date | None:
+def _month(text: str) -> date | None:
     """Return the first day of `2026-11`, or None for what is no month."""
     try:
         return date.fromisoformat(f"{text}-01")

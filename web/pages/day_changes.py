@@ -1,5 +1,6 @@
 """The desk changes what was planned: another day, more places, a day more, the end of a series."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -8,11 +9,12 @@ from werkzeug.wrappers import Response
 from timebank import clock
 from timebank.actors import Permission
 from timebank.errors import Refusal
-from timebank.service import calendar, changes, moving, repeating
-from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX
+from timebank.service import calendar, changes, moving, repeating, waiting
+from timebank.service.changes import Concern
+from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
-from web.fields import Date, Text, WholeNumber
+from web.fields import Date, Identifier, Text, WholeNumber
 from web.forms import Form
 from web.i18n import N_, _, local
 from web.session import begin, reading
@@ -22,6 +24,9 @@ blueprint = Blueprint("day_changes", __name__, url_prefix="/desk/days")
 PLAN = Permission.PLAN_OCCASION
 Answer = Response | tuple[str, int]
 CLOCK_LENGTH_MAX = 5
+DAYS_MAX = 10_000
+DAYS_BACK = timedelta(days=45)
+"""Days of a series from so long ago on are listed."""
 
 
 class MoveForm(Args):
@@ -33,6 +38,21 @@ class MoveForm(Args):
         length_min=4,
         length_max=CLOCK_LENGTH_MAX,
         metadata={"label": N_("Begins at")},
+    )
+
+
+class DetailsForm(Args):
+    """Title, leader and end."""
+
+    title = Text(
+        required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Title")}
+    )
+    leader_member_id = Identifier(required=True, metadata={"label": N_("Leader")})
+    end_time = Text(
+        required=True,
+        length_min=4,
+        length_max=CLOCK_LENGTH_MAX,
+        metadata={"label": N_("Ends at")},
     )
 
 
@@ -51,12 +71,13 @@ class ExtraDayForm(Args):
 
 
 class EndForm(Args):
-    """The first day without the series, and why."""
+    """The first day without the series, and why; `days`: how many the reader was told of."""
 
     from_on = Date(required=True, metadata={"label": N_("From")})
     reason = Text(
         required=True, length_min=1, length_max=ADDRESS_LENGTH_MAX, metadata={"label": N_("Reason")}
     )
+    days = WholeNumber(minimum=0, maximum=DAYS_MAX, load_default=None)
 
 
 # ---------------------------------------------------------------- one day
@@ -96,6 +117,32 @@ def move(occasion_id: UUID) -> Answer:
     return _change_page(occasion_id, form), form.status
 
 
+@blueprint.post("/<uuid:occasion_id>/details")
+@allow(PLAN)
+def set_details(occasion_id: UUID) -> Answer:
+    """Change title, leader and end; who is signed up is told of another end."""
+    form = Form.read(DetailsForm)
+    if form.is_valid:
+        try:
+            with begin() as session:
+                before = calendar.occasion_line(session, current_actor(), occasion_id).occasion
+                sequence, ends_at = before.sequence, before.ends_at
+                after = moving.change_occasion(
+                    session, current_actor(), occasion_id=occasion_id, **form.data
+                )
+                is_changed, is_told = after.sequence != sequence, after.ends_at != ends_at
+        except Refusal as refusal:
+            wrong = {"wrong_times": "end_time", "wrong_length": "end_time"}
+            _show_at(form, refusal, {**wrong, "not_a_leader": "leader_member_id"})
+        else:
+            if is_told:
+                flash(_("Changed. Everybody on the list has a message."), "ok")
+            else:
+                flash(_("Saved.") if is_changed else _("Nothing was changed."), "ok")
+            return redirect(url_for("days.show", occasion_id=occasion_id))
+    return _change_page(occasion_id, None, form), form.status
+
+
 @blueprint.post("/<uuid:occasion_id>/places/<uuid:slot_id>")
 @allow(PLAN)
 def set_places(occasion_id: UUID, slot_id: UUID) -> Answer:
@@ -107,6 +154,16 @@ def set_places(occasion_id: UUID, slot_id: UUID) -> Answer:
     with begin() as session:
         changes.set_capacity(session, current_actor(), slot_id=slot_id, **form.data)
     flash(_("Saved."), "ok")
+    return redirect(url_for("days.show", occasion_id=occasion_id))
+
+
+@blueprint.post("/<uuid:occasion_id>/queue/<uuid:slot_id>/<uuid:member_id>/leave")
+@allow(PLAN)
+def leave_queue(occasion_id: UUID, slot_id: UUID, member_id: UUID) -> Response:
+    """Take somebody out of the queue."""
+    with begin() as session:
+        waiting.leave(session, current_actor(), slot_id=slot_id, member_id=member_id)
+    flash(_("Out of the queue."), "ok")
     return redirect(url_for("days.show", occasion_id=occasion_id))
 
 
@@ -141,21 +198,26 @@ def add_day(series_id: UUID) -> Answer:
 @blueprint.post("/series/<uuid:series_id>/end")
 @allow(PLAN)
 def end(series_id: UUID) -> Answer:
-    """End a series in one step."""
+    """End a series in one step, once the reader has seen how many days and people it concerns."""
     form = Form.read(EndForm)
+    concern = None
     if form.is_valid:
+        told_days, actor = form.data.pop("days"), current_actor()
         try:
             with begin() as session:
-                ending = changes.end_series(
-                    session, current_actor(), series_id=series_id, **form.data
+                concern = changes.ending_of(
+                    session, actor, series_id=series_id, from_on=form.data["from_on"]
                 )
-                count = len(ending.called_off)
+                is_agreed = told_days == concern.day_count  # else not asked yet, or planned since
+                if is_agreed:
+                    changes.end_series(session, actor, series_id=series_id, **form.data)
         except Refusal as refusal:
             _show_at(form, refusal, {})
         else:
-            flash(_("Ended; %(count)s planned days are called off.", count=count), "ok")
-            return redirect(url_for("days.series"))
-    return _series_page(series_id, ending=form), form.status
+            if is_agreed:
+                flash(_("Ended; %(count)s planned days are called off.", count=told_days), "ok")
+                return redirect(url_for("days.series"))
+    return _series_page(series_id, ending=form, concern=concern), form.status
 
 
 # ---------------------------------------------------------------- private
@@ -168,24 +230,47 @@ def _show_at(form: Form, refusal: Refusal, fields: dict[str, str]) -> None:
     form.refuse(refusal, fields.get(refusal.code, str(refusal.details.get("field", ""))))
 
 
-def _change_page(occasion_id: UUID, form: Form | None) -> str:
+def _change_page(occasion_id: UUID, form: Form | None, details: Form | None = None) -> str:
     with reading() as session:
-        line = calendar.occasion_line(session, current_actor(), occasion_id)
-        lines = calendar.slots_of(session, current_actor(), occasion_id)
-    begins = local(line.occasion.starts_at)
+        actor = current_actor()
+        line = calendar.occasion_line(session, actor, occasion_id)
+        lines = calendar.slots_of(session, actor, occasion_id)
+        leaders = calendar.leaders(session, actor)
+    begins, ends = local(line.occasion.starts_at), local(line.occasion.ends_at)
     values = {"occurs_on": begins.date().isoformat(), "start_time": f"{begins:%H:%M}"}
+    present = {
+        "title": line.occasion.title,
+        "leader_member_id": line.occasion.leader_member_id,
+        "end_time": f"{ends:%H:%M}",
+    }
     return render_template(
-        "days/change.html", line=line, slots=lines, form=form or Form(MoveForm, values)
+        "days/change.html",
+        line=line,
+        slots=lines,
+        leaders=[(leader.id, leader.name) for leader in leaders],
+        form=form or Form(MoveForm, values),
+        details=details or Form(DetailsForm, present),
     )
 
 
-def _series_page(series_id: UUID, extra: Form | None = None, ending: Form | None = None) -> str:
-    with reading() as session:
-        line = repeating.series_line(session, current_actor(), series_id)
+def _series_page(
+    series_id: UUID,
+    extra: Form | None = None,
+    ending: Form | None = None,
+    concern: Concern | None = None,
+) -> str:
+    """Show a series; `concern`: what its end would call off, to be said yes to."""
     today = clock.today(current_standing().community.time_zone)
+    with reading() as session:
+        actor = current_actor()
+        line = repeating.series_line(session, actor, series_id)
+        days = calendar.days_of_series(session, actor, series_id, begin=today - DAYS_BACK)
     return render_template(
         "days/one_series.html",
         line=line,
+        days=days,
+        is_over=line.series.ended_on is not None and line.series.ended_on <= today,
+        concern=concern,
         extra=extra or Form(ExtraDayForm),
         ending=ending or Form(EndForm, {"from_on": today.isoformat()}),
     )

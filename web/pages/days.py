@@ -1,5 +1,7 @@
 """The desk's service days: sites, series that repeat, occasions, one occasion with its list."""
 
+import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +13,16 @@ from timebank import clock
 from timebank.actors import Permission
 from timebank.contributions import Category
 from timebank.errors import Refusal
-from timebank.service import calendar, changes, occasions, recurrence, repeating, roster, signup
+from timebank.service import (
+    calendar,
+    changes,
+    occasions,
+    recurrence,
+    repeating,
+    roster,
+    signup,
+    waiting,
+)
 from timebank.service.models import (
     ADDRESS_LENGTH_MAX,
     CAPACITY_MAX,
@@ -35,6 +46,7 @@ MENU = (Entry("days.list_all", N_("Service days"), "calendar3", PLAN, order=20),
 LIST_BACK: Final = timedelta(days=45)
 LIST_AHEAD: Final = timedelta(days=92)
 PLAN_AHEAD: Final = timedelta(days=366)
+NONCE_BYTES: Final = 16
 RULE_LENGTH_MAX: Final = recurrence.RULE_LENGTH_MAX
 Answer = Response | str | tuple[str, int]
 
@@ -62,8 +74,8 @@ class ActivityForm(Args):
     title = Text(
         required=True, length_min=1, length_max=TITLE_LENGTH_MAX, metadata={"label": N_("Title")}
     )
-    category = Choice(Category, required=True, metadata={"label": N_("Kind")})
-    kind = Choice(OccasionKind, required=True, metadata={"label": N_("Called")})
+    category = Choice(Category, required=True, metadata={"label": N_("Field of work")})
+    kind = Choice(OccasionKind, required=True, metadata={"label": N_("Type of activity")})
     site_id = Identifier(required=True, metadata={"label": N_("Site")})
     leader_member_id = Identifier(required=True, metadata={"label": N_("Leader")})
     start_time = Text(
@@ -186,14 +198,16 @@ def cancel(occasion_id: UUID) -> Answer:
 @allow(PLAN)
 def sign_up(occasion_id: UUID) -> Answer:
     """Sign somebody up who has no phone."""
-    form = Form.read(PersonForm)
-    if not form.is_valid:
-        flash(form.summary()[0].text, "no")
-        return _occasion_page(occasion_id, Form(CancelForm)), form.status
-    with begin() as session:
-        signup.sign_up(session, current_actor(), **form.data)
-    flash(_("On the list."), "ok")
-    return redirect(url_for("days.show", occasion_id=occasion_id))
+    return _put_down(occasion_id, signup.sign_up, _("On the list."))
+
+
+@blueprint.post("/<uuid:occasion_id>/wait")
+@allow(PLAN)
+def wait(occasion_id: UUID) -> Answer:
+    """Let somebody wait who has no phone: the slot is full."""
+    return _put_down(
+        occasion_id, waiting.wait, _("In the queue; a place that comes free is theirs.")
+    )
 
 
 @blueprint.post("/<uuid:occasion_id>/withdraw/<uuid:member_id>")
@@ -315,10 +329,13 @@ def _activity_page(template: str, form: Form) -> str:
         known_sites = calendar.sites(session, current_actor())
         known_leaders = calendar.leaders(session, current_actor())
         lines = repeating.series(session, current_actor())
+    today = clock.today(current_standing().community.time_zone)
+    ended = [line for line in lines if line.series.ended_on and line.series.ended_on <= today]
     return render_template(
         template,
         form=form,
-        series=lines,
+        series=[line for line in lines if line not in ended],
+        ended=ended,
         sites=[(site.id, f"{site.name} {site.address}") for site in known_sites],
         leaders=[(leader.id, leader.name) for leader in known_leaders],
         kinds=[
@@ -330,19 +347,45 @@ def _activity_page(template: str, form: Form) -> str:
     )
 
 
-def _occasion_page(occasion_id: UUID, form: Form) -> str:
+def _put_down(occasion_id: UUID, rule: Callable[..., object], done: str) -> Answer:
+    """Put somebody on the list or into the queue; what stands in the way is said on the page."""
+    form = Form.read(PersonForm)
+    if form.is_valid:
+        try:
+            with begin() as session:
+                rule(session, current_actor(), **form.data)
+        except Refusal as refusal:
+            if refusal.status in {403, 404}:
+                raise
+            form.refuse(refusal)
+        else:
+            flash(done, "ok")
+            return redirect(url_for("days.show", occasion_id=occasion_id))
+    return _occasion_page(occasion_id, Form(CancelForm), form), form.status
+
+
+def _occasion_page(occasion_id: UUID, form: Form, person: Form | None = None) -> str:
     search = request.args.get("find", "")[: roster.SEARCH_LENGTH_MAX]
     with reading() as session:
-        shown = roster.roster(session, current_actor(), occasion_id)
-        found = roster.find_people(session, current_actor(), occasion_id, search=search)
+        actor = current_actor()
+        shown = roster.roster(session, actor, occasion_id)
+        found = roster.find_people(session, actor, occasion_id, search=search)
+        facts = {
+            "slots": calendar.slots_of(session, actor, occasion_id),
+            "queue": waiting.queue(session, actor, occasion_id),
+            "reason": changes.why_called_off(session, actor, shown.line.occasion),
+        }
     return render_template(
         "days/show.html",
         form=form,
+        person=person or Form(PersonForm),
         roster=shown,
         line=shown.line,
         found=found,
         search=search,
         now=clock.now(),
+        nonce=secrets.token_urlsafe(NONCE_BYTES),
+        **facts,
     )
 
 

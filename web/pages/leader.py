@@ -15,7 +15,7 @@ from timebank.service import arrivals, attendance, calendar, checkin, roster, ro
 from timebank.service.attendance import Mark, RowMark
 from timebank.service.checkin import NONCE_LENGTH_MAX, NONCE_LENGTH_MIN, Press
 from timebank.service.decide import Intent
-from timebank.service.errors import NotHere
+from timebank.service.errors import NotHere, WrongLeave, WrongTimes
 from timebank.service.roster import Roster, RosterRow
 from web import service_words
 from web.api import Args
@@ -34,6 +34,7 @@ RUN: Final = Permission.RUN_OCCASION
 MENU = (Entry("leader.list_all", N_("On site"), "qr-code-scan", RUN, order=15),)
 NONCE_BYTES: Final = 16
 SCAN_LENGTH_MAX: Final = 200
+TYPED_LENGTH_MAX: Final = 10
 Answer = Response | str | tuple[str, int]
 
 
@@ -99,19 +100,22 @@ def board_people(occasion_id: UUID) -> str:
 @blueprint.post("/<uuid:occasion_id>/scan")
 @allow(RUN)
 def scan(occasion_id: UUID) -> Answer:
-    """Check somebody in or out: a card, its digits, or a tapped name."""
+    """Check somebody in or out: a card, its digits, a tapped name; other words are looked for."""
     form = Form.read(ScanForm)
     if not form.is_valid:
         flash(form.summary()[0].text, "no")
         return _board_page(occasion_id), form.status
+    text, member_id = form.data["text"], form.data["member_id"]
+    if member_id is None and (not text or roster.is_looked_for(text)):
+        return redirect(url_for("leader.board", occasion_id=occasion_id, find=text or None))
     press = Press(form.data["nonce"], form.data["intent"])
     with begin() as session:
         answer = checkin.scan_for(
             session,
             current_actor(),
             occasion_id=occasion_id,
-            text=form.data["text"],
-            member_id=form.data["member_id"],
+            text=text,
+            member_id=member_id,
             press=press,
         )
     flash(said_to_leader(answer), service_words.KINDS[answer.status] or "ok")
@@ -292,8 +296,12 @@ def _mark(row: RosterRow, sent: Mapping[str, str]) -> RowMark | None:
     zone = current_standing().community.time_zone
     typed = sent.get(f"out-{key}", "").strip()
     out_at = None
-    if timing.read_clock(timing.two_digits(typed)) is not None:
-        out_at = timing.moment_near(row.slot.starts_at, row.slot.ends_at, typed, zone)
+    if said_mark == Mark.LEFT_EARLY and typed:
+        try:
+            out_at = timing.moment_near(row.slot.starts_at, row.slot.ends_at, typed, zone)
+        except WrongTimes as wrong:
+            details = {**wrong.details, "times": typed[:TYPED_LENGTH_MAX]}
+            raise WrongLeave(name=row.member.name, **details) from wrong
     is_accepted = bool(sent.get(f"accept-{key}")) or not row.row.needs_lead
     return RowMark(row.row.id, Mark(said_mark), out_at, is_accepted)
 

@@ -8,10 +8,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from timebank.actors import Permission
+from timebank.contributions import Provenance
 from timebank.errors import Refusal
 from timebank.service import roster, sheets
 from timebank.service.errors import WrongLine
-from timebank.service.roster import Roster, RosterRow
+from timebank.service.roster import Roster
 from timebank.service.sheets import SheetLine
 from web.auth import allow, current_actor
 from web.i18n import N_, _, said, say
@@ -23,7 +24,7 @@ RUN: Final = Permission.RUN_OCCASION
 EMPTY_ROWS: Final = 5
 """Rows for walk-ins, on the paper and here."""
 CLOCK_LENGTH_MAX: Final = 5
-NUMBER_LENGTH_MAX: Final = 12
+PERSON_LENGTH_MAX: Final = 60
 Answer = Response | str | tuple[str, int]
 
 
@@ -31,7 +32,7 @@ Answer = Response | str | tuple[str, int]
 @allow(RUN)
 def show(occasion_id: UUID) -> str:
     """Show the rows of the paper sheet, to be typed in."""
-    return _page(occasion_id, {}, "")
+    return _page(occasion_id, {})
 
 
 @blueprint.post("/<uuid:occasion_id>/sheet")
@@ -44,30 +45,28 @@ def enter(occasion_id: UUID) -> Answer:
             shown = roster.roster(session, current_actor(), occasion_id)
             lines = _lines(shown, sent)
             made = sheets.enter(session, current_actor(), occasion_id=occasion_id, lines=lines)
-            count = len(made)
+            by_hand = sum(row.provenance is Provenance.BACK_FILLED for row in made)
+            left = len(made) - by_hand
     except Refusal as refusal:
         if refusal.status in {403, 404}:
             raise
-        return _page(occasion_id, sent, _said(refusal)), refusal.status
-    flash(
-        _("%(count)s rows are written in. Somebody else has to confirm them.", count=count), "wait"
-    )
+        return _page(occasion_id, sent, *_said(refusal)), refusal.status
+    if left:
+        flash(_("%(count)s times of leaving are written in.", count=left), "ok")
+    if by_hand:
+        sentence = N_("%(count)s rows are written in. Somebody else has to confirm them.")
+        flash(say(sentence, {"count": by_hand}), "wait")
     return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
-
-
-def by_number(shown: Roster) -> list[RosterRow]:
-    """Return the rows in the order of the paper."""
-    return sorted(shown.rows, key=lambda each: each.member.number)
 
 
 def _lines(shown: Roster, sent: Mapping[str, str]) -> list[SheetLine]:
     """Return the rows in which something was typed."""
-    listed = by_number(shown)
+    listed = shown.by_number
     lines = []
     for number in range(1, len(listed) + EMPTY_ROWS + 1):
         come, go = (_typed(sent, name, number, CLOCK_LENGTH_MAX) for name in ("come", "go"))
         known = listed[number - 1].member.volunteer_number if number <= len(listed) else ""
-        volunteer = known or _typed(sent, "number", number, NUMBER_LENGTH_MAX)
+        volunteer = known or _typed(sent, "number", number, PERSON_LENGTH_MAX)
         if come or go or (volunteer and not known):
             lines.append(SheetLine(number, volunteer, come, go))
     return lines
@@ -77,23 +76,25 @@ def _typed(sent: Mapping[str, str], name: str, number: int, length_max: int) -> 
     return sent.get(f"{name}-{number}", "").strip()[:length_max]
 
 
-def _said(refusal: Refusal) -> str:
-    """Return what stands in the way, with the row of the paper."""
+def _said(refusal: Refusal) -> tuple[str, int]:
+    """Return what stands in the way, and the row of the paper; 0 is none."""
     cause = refusal.__cause__
     if isinstance(refusal, WrongLine) and isinstance(cause, Refusal):
         sentence = N_("Row %(number)s: %(problem)s")
-        return say(sentence, {"problem": said(cause), **refusal.details})
-    return say(N_("Nothing was typed in."), {})
+        row = int(refusal.details["number"])
+        return say(sentence, {"problem": said(cause), "number": row}), row
+    return say(N_("Nothing was typed in."), {}), 0
 
 
-def _page(occasion_id: UUID, sent: Mapping[str, str], problem: str) -> str:
+def _page(occasion_id: UUID, sent: Mapping[str, str], problem: str = "", wrong_row: int = 0) -> str:
     with reading() as session:
         shown = roster.roster(session, current_actor(), occasion_id)
     return render_template(
         "leader/sheet.html",
         line=shown.line,
-        rows=by_number(shown),
+        rows=shown.by_number,
         empty_rows=EMPTY_ROWS,
         sent=sent,
         problem=problem,
+        wrong_row=wrong_row,
     )
