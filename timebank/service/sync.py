@@ -21,7 +21,7 @@ from ledger import clock
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberCard
-from timebank.service import merging, venue
+from timebank.service import merging, told, venue
 from timebank.service.checks import number, text
 from timebank.service.decide import Decision, Effect, ScanFacts, Status, Verdict, decide
 from timebank.service.errors import NotHere, WrongField
@@ -120,6 +120,8 @@ def tell(
         kept = _take(batch, scan)
         session.flush()
         known[scan.nonce], done[scan.nonce] = kept, Told(kept, is_replay=False)
+    fresh = [each.scan for each in done.values() if not each.is_replay]
+    told.scanned(session, actor.community_id, fresh)
     return [done[scan.nonce] for scan in scans]
 
 

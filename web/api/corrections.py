@@ -157,6 +157,7 @@ def show_provenance(attendance_id: UUID) -> dict[str, Any]:
 @blueprint.arguments(TextArgs)
 @blueprint.response(201, DisputeOut)
 @blueprint.leads_to("explain_dispute", dispute_id="id")
+@blueprint.leads_to("withdraw_dispute", dispute_id="id")
 def raise_dispute(args: dict[str, Any], attendance_id: UUID) -> Dispute:
     """Ask about one's own settled row; one question at a time."""
     with begin() as session:
@@ -170,6 +171,15 @@ def list_disputes() -> list[Dispute]:
     """List the questions that wait for an answer, oldest first."""
     with reading() as session:
         return [line.dispute for line in casework.open_disputes(session, current_actor())]
+
+
+@blueprint.route("/disputes/<uuid:dispute_id>/withdrawal", methods=["POST"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.response(200, DisputeOut)
+def withdraw_dispute(dispute_id: UUID) -> Dispute:
+    """Take one's own question back while nobody has answered; again changes nothing."""
+    with begin() as session:
+        return disputes.withdraw(session, current_actor(), dispute_id=dispute_id)
 
 
 @blueprint.route("/disputes/<uuid:dispute_id>/explanation", methods=["POST"])

@@ -178,7 +178,9 @@ class TrayLineOut(Out):
     scanned_by = ma.fields.String(required=True, attribute="scanned_by_name")
     is_own = ma.fields.Boolean(required=True)
     come_at = ma.fields.AwareDateTime(required=True)
-    go_at = ma.fields.AwareDateTime(required=True)
+    go_at = ma.fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "None: may still be there."}
+    )
     scans = ma.fields.List(ma.fields.Nested(TrayScanOut), required=True)
 
 
@@ -186,7 +188,11 @@ class AcceptArgs(Args):
     """The time to write by hand; `volunteer_number` for a card that nobody knows."""
 
     in_at = Moment(required=True)
-    out_at = Moment(required=True)
+    out_at = Moment(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "None while the slot runs: still there."},
+    )
     volunteer_number = Text(load_default="", length_max=NUMBER_LENGTH_MAX)
 
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -113,6 +113,17 @@ def ask(attendance_id: UUID) -> Answer:
     return _back_to_story(attendance_id)
 
 
+@blueprint.post("/record/dispute/<uuid:dispute_id>/withdraw")
+@allow(OWN)
+def withdraw_question(dispute_id: UUID) -> Response:
+    """Take one's own question back; pressing again changes nothing."""
+    with begin() as session:
+        dispute = disputes.withdraw(session, current_actor(), dispute_id=dispute_id)
+        attendance_id = dispute.attendance_id
+    flash(_("Taken back. You can ask again at any time."), "ok")
+    return _back_to_story(attendance_id)
+
+
 # ---------------------------------------------------------------- what waits
 
 
@@ -150,7 +161,7 @@ def explain(dispute_id: UUID) -> Answer:
 @blueprint.get("/desk/corrections/new/<uuid:attendance_id>")
 @allow(RUN)
 def ask_new(attendance_id: UUID) -> str:
-    """Show the form of a proposal."""
+    """Show the form of a proposal; an address may bring other times along, such as a scan's."""
     return _propose_page(attendance_id, None)
 
 
@@ -304,7 +315,8 @@ def _present(line: SettledRow) -> Form:
     came = max(row.in_at, slot.starts_at) if row.in_at else slot.starts_at
     left = min(row.out_at, slot.ends_at) if row.out_at else slot.ends_at
     times = {
-        name: timing.local_text(each, zone, each) for name, each in (("come", came), ("go", left))
+        name: request.args.get(name, "")[:CLOCK_LENGTH_MAX] or timing.local_text(each, zone, each)
+        for name, each in (("come", came), ("go", left))
     }
     return Form(ProposeForm, {"presence": "there", **times})
 

@@ -34,7 +34,7 @@ class AcceptForm(Args):
     """The time to write in, and whose it is when nobody knows the card."""
 
     come = Text(required=True, length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Came at")})
-    go = Text(required=True, length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
+    go = Text(load_default="", length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
     number = Text(
         load_default="",
         length_max=NUMBER_LENGTH_MAX,
@@ -121,26 +121,40 @@ def _line(scan_id: UUID) -> TrayLine:
         return review.tray_line(session, current_actor(), scan_id)
 
 
-def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime]:
-    """Return begin and end as typed."""
+def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime | None]:
+    """Return begin and end as typed; no end while the slot runs: still there.
+
+    Raises:
+        WrongTimes: `wrong_times`, not a time of day, or no end of a slot that is over.
+    """
     zone, slot = current_standing().community.time_zone, line.slot
     come, go = (
         timing.moment_near(slot.starts_at, slot.ends_at, form.data[name], zone)
+        if name == "come" or form.data[name] or not line.is_running
+        else None
         for name in ("come", "go")
     )
+    assert come is not None, "the begin is always typed"
     return come, go
 
 
 def _proposed(line: TrayLine) -> Form:
+    return Form(AcceptForm, _clock_texts(line))
+
+
+def _clock_texts(line: TrayLine) -> dict[str, str]:
+    """Return the times that are proposed, as they are typed."""
     zone = current_standing().community.time_zone
-    times = {
-        name: timing.local_text(moment, zone, moment)
-        for name, moment in (("come", line.come_at), ("go", line.go_at))
-    }
-    return Form(AcceptForm, times)
+    times = (("come", line.come_at), ("go", line.go_at))
+    return {name: timing.local_text(moment, zone, moment) for name, moment in times if moment}
 
 
 def _decide_page(line: TrayLine, form: Form, dismissal: Form) -> str:
     return render_template(
-        "leader/review_one.html", line=line, form=form, dismissal=dismissal, said_why=said_why
+        "leader/review_one.html",
+        line=line,
+        form=form,
+        dismissal=dismissal,
+        said_why=said_why,
+        times=_clock_texts(line),
     )
