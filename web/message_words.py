@@ -193,9 +193,22 @@ def _worth(facts: dict[str, Any], before: str, locale: str) -> str:
     return say_in(locale, WORTH, details)
 
 
+def mail(email: str, is_mail_on: bool) -> str:
+    """Return in one sentence where messages go."""
+    if email and is_mail_on:
+        return say(N_("Messages go to %(email)s too."), {"email": email})
+    if email:
+        template = N_("%(email)s is kept, but this house sends no e-mail at present.")
+        return say(template, {"email": email})
+    if is_mail_on:
+        return say(N_("No address: messages stand in the application only."), {})
+    return say(N_("This house sends no e-mail at present; messages stand in the application."), {})
+
+
 def init(app: Flask) -> None:
     """Give the templates these words."""
     app.jinja_env.globals.update(
+        said_mail=mail,
         said_message=text,
         said_message_subject=subject,
         message_icon=lambda message: ICONS[message.kind],

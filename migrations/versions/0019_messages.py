@@ -3,8 +3,6 @@
 A question that is taken back was answered by nobody: its state is `withdrawn`, with the moment.
 """
 
-from alembic import op
-
 from migrations.words import add_words, rewrite_check, take_words
 
 revision = "0019_messages"

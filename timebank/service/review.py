@@ -130,6 +130,20 @@ def waiting_count(session: Session, community_id: UUID) -> int:
     return session.scalar(query) or 0
 
 
+def waiting_people(
+    session: Session, community_id: UUID, occasion_ids: Sequence[UUID]
+) -> set[tuple[UUID, UUID]]:
+    """Return occasion and member of the scans of some occasions that wait, in one statement."""
+    found = session.execute(
+        select(OfflineScan.occasion_id, OfflineScan.member_id).where(
+            _waits(community_id),
+            OfflineScan.occasion_id.in_(occasion_ids),
+            OfflineScan.member_id.is_not(None),
+        )
+    )
+    return {(occasion_id, member_id) for occasion_id, member_id in found if member_id}
+
+
 def accept(
     session: Session,
     actor: Actor,

@@ -46,10 +46,12 @@ class Told:
     Args:
         scan: the row kept of it.
         is_replay: it had been told before.
+        member_name: whose it is; empty for a card that nobody knows.
     """
 
     scan: OfflineScan
     is_replay: bool
+    member_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,12 @@ def tell(
         known[scan.nonce], done[scan.nonce] = kept, Told(kept, is_replay=False)
     fresh = [each.scan for each in done.values() if not each.is_replay]
     told.scanned(session, actor.community_id, fresh)
-    return [done[scan.nonce] for scan in scans]
+    return [_named_told(batch, done[scan.nonce]) for scan in scans]
+
+
+def _named_told(batch: _Batch, each: Told) -> Told:
+    member = batch.members.get(each.scan.member_id) if each.scan.member_id else None
+    return replace(each, member_name=member.name if member else "")
 
 
 # ---------------------------------------------------------------- what the batch names

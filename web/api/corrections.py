@@ -8,6 +8,7 @@ import marshmallow as ma
 from timebank.actors import Permission
 from timebank.contributions import Provenance
 from timebank.service import casework, corrections, disputes
+from timebank.service.attended import AttendedPage, attended
 from timebank.service.casework import CorrectionLine
 from timebank.service.correction_models import (
     TEXT_LENGTH_MAX,
@@ -18,7 +19,7 @@ from timebank.service.correction_models import (
 )
 from timebank.service.models import AttendanceState
 from timebank.service.trail import Trail, read_trail
-from web.api import Args, Out, area
+from web.api import Args, Out, QueryArgs, area
 from web.api.attendance import Moment
 from web.auth import allow, current_actor
 from web.fields import Choice, Date, Identifier, Text
@@ -134,6 +135,35 @@ class TrailOut(Out):
     disputes = ma.fields.List(ma.fields.Nested(DisputeOut), required=True)
 
 
+class AttendedOut(Out):
+    """One of one's own services that are over, also without an entry in the book."""
+
+    attendance_id = Identifier(required=True, attribute="row.id")
+    title = ma.fields.String(required=True, attribute="occasion.title")
+    occurs_on = Date(required=True, attribute="occasion.occurs_on")
+    slot_starts_at = ma.fields.AwareDateTime(required=True, attribute="slot.starts_at")
+    slot_ends_at = ma.fields.AwareDateTime(required=True, attribute="slot.ends_at")
+    state = Choice(AttendanceState, required=True, attribute="row.state")
+    counted_minutes = ma.fields.Integer(
+        required=True, allow_none=True, attribute="row.counted_minutes"
+    )
+    points = ma.fields.Integer(required=True, allow_none=True, attribute="row.points")
+    is_settled = ma.fields.Boolean(required=True)
+
+
+class AttendedPageOut(Out):
+    """A page of services, newest first."""
+
+    lines = ma.fields.List(ma.fields.Nested(AttendedOut), required=True)
+    next_cursor = Identifier(required=True, allow_none=True)
+
+
+class BeforeArgs(QueryArgs):
+    """Where the older services begin."""
+
+    before = Identifier(load_default=None)
+
+
 blueprint = area("corrections", "Where minutes came from, questions about them, corrections")
 
 
@@ -147,6 +177,16 @@ def show_provenance(attendance_id: UUID) -> dict[str, Any]:
     """Show who scanned, confirmed and agreed, by which policy, and every correction since."""
     with reading() as session:
         return _trail(read_trail(session, current_actor(), attendance_id=attendance_id))
+
+
+@blueprint.route("/me/services", methods=["GET"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.arguments(BeforeArgs, location="query")
+@blueprint.response(200, AttendedPageOut)
+def list_own_services(args: dict[str, Any]) -> AttendedPage:
+    """List one's own services that are over, also those without an entry, newest first."""
+    with reading() as session:
+        return attended(session, current_actor(), **args)
 
 
 # ---------------------------------------------------------------- questions

@@ -26,7 +26,9 @@ from web.auth import allow, current_actor, current_standing
 from web.fields import Choice, Text
 from web.forms import Form
 from web.i18n import N_, _
+from web.leader_words import said_scan
 from web.menu import Entry
+from web.offline_words import said_result
 from web.session import begin, reading
 
 blueprint = Blueprint("corrections", __name__)
@@ -134,7 +136,7 @@ def list_open() -> str:
     return _list_page({}, Form(ExplainForm))
 
 
-@blueprint.post("/desk/disputes/<uuid:dispute_id>/explain")
+@blueprint.post("/desk/corrections/questions/<uuid:dispute_id>/explain")
 @allow(RUN)
 def explain(dispute_id: UUID) -> Answer:
     """Answer a question by an explanation."""
@@ -277,6 +279,8 @@ def _story_page(attendance_id: UUID, form: Form) -> str:
     return render_template(
         "corrections/story.html",
         trail=trail,
+        said_scan=said_scan,
+        said_result=said_result,
         form=form,
         frame="phone.html" if trail.is_own else "desk.html",
         may_propose=actor.may(RUN) and not trail.is_own,

@@ -34,12 +34,18 @@ class AcceptForm(Args):
     """The time to write in, and whose it is when nobody knows the card."""
 
     come = Text(required=True, length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Came at")})
-    go = Text(load_default="", length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
+    go = Text(required=True, length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
     number = Text(
         load_default="",
         length_max=NUMBER_LENGTH_MAX,
         metadata={"label": N_("Volunteer number")},
     )
+
+
+class AcceptHereForm(AcceptForm):
+    """The same while the slot runs: who is still there has not left."""
+
+    go = Text(load_default="", length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
 
 
 class DismissForm(Args):
@@ -71,12 +77,12 @@ def decide(scan_id: UUID) -> str:
 @allow(RUN)
 def accept(scan_id: UUID) -> Answer:
     """Write the time by hand; another person confirms it."""
-    form = Form.read(AcceptForm)
+    line = _line(scan_id)
+    form = Form.read(_accept_form(line))
     if not form.is_valid:
-        return _decide_page(_line(scan_id), form, Form(DismissForm)), form.status
+        return _decide_page(line, form, Form(DismissForm)), form.status
     try:
         with begin() as session:
-            line = review.tray_line(session, current_actor(), scan_id)
             come, go = _times(line, form)
             review.accept(
                 session,
@@ -122,24 +128,24 @@ def _line(scan_id: UUID) -> TrayLine:
 
 
 def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime | None]:
-    """Return begin and end as typed; no end while the slot runs: still there.
+    """Return begin and end as typed; no end: still there.
 
     Raises:
-        WrongTimes: `wrong_times`, not a time of day, or no end of a slot that is over.
+        WrongTimes: `wrong_times`, not a time of day.
     """
     zone, slot = current_standing().community.time_zone, line.slot
-    come, go = (
-        timing.moment_near(slot.starts_at, slot.ends_at, form.data[name], zone)
-        if name == "come" or form.data[name] or not line.is_running
-        else None
-        for name in ("come", "go")
-    )
-    assert come is not None, "the begin is always typed"
-    return come, go
+    come = timing.moment_near(slot.starts_at, slot.ends_at, form.data["come"], zone)
+    if not form.data["go"]:
+        return come, None
+    return come, timing.moment_near(slot.starts_at, slot.ends_at, form.data["go"], zone)
+
+
+def _accept_form(line: TrayLine) -> type[AcceptForm]:
+    return AcceptHereForm if line.is_running else AcceptForm
 
 
 def _proposed(line: TrayLine) -> Form:
-    return Form(AcceptForm, _clock_texts(line))
+    return Form(_accept_form(line), _clock_texts(line))
 
 
 def _clock_texts(line: TrayLine) -> dict[str, str]:
