@@ -77,6 +77,7 @@ def said_result(scan: OfflineScan) -> str:
 
 
 def _said_reason(scan: OfflineScan) -> str:
+    assert scan.reason is not None, "only what was refused has its reason said"
     reason = Reason(scan.reason)
     return say(leader_words.MESSAGES.get(reason, REASON_MESSAGES[reason]), scan.details)
 
