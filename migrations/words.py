@@ -1,8 +1,8 @@
 """Adds words to the CHECK of a column that holds one of a list, such as a new kind of message.
 
 PostgreSQL drops the CHECK and makes it anew. SQLite knows no such statement: the table is made
-again beside the old one with the longer list, its rows carried over and its indexes made anew. So
-only a table that no other refers to, and that has no triggers, can be widened.
+again beside the old one with the longer list, its rows carried over, its indexes and triggers made
+anew. So only a table that no other refers to can be widened.
 """
 
 import re
@@ -32,6 +32,27 @@ def take_words(table: str, column: str, words: tuple[str, ...]) -> None:
     _rewrite(table, column, lambda known: [each for each in known if each not in words])
 
 
+def rewrite_check(table: str, name: str, old: str, new: str) -> None:
+    """Let another CHECK of a table say something else.
+
+    Args:
+        table: whose CHECK `ck_<table>_<name>` it is.
+        name: its name.
+        old: what it says now, to the letter.
+        new: what it is to say.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, new)
+        return
+
+    def say_new(body: str) -> str:
+        assert body.count(old) == 1, f"{table} has a CHECK that says {old}"
+        return body.replace(old, new)
+
+    _remake(table, say_new)
+
+
 def _rewrite(table: str, column: str, change: Change) -> None:
     if op.get_bind().dialect.name == "postgresql":
         _on_postgresql(table, column, change)
@@ -51,6 +72,19 @@ def _on_postgresql(table: str, column: str, change: Change) -> None:
 
 
 def _on_sqlite(table: str, column: str, change: Change) -> None:
+    pattern = re.compile(rf"{column} IN \(([^)]*)\)")
+
+    def with_words(body: str) -> str:
+        found = pattern.search(body)
+        assert found, f"{table} has a CHECK of the words of {column}"
+        words = change(re.findall(r"'([a-z_]+)'", found[1]))
+        return pattern.sub(_listed(column, words), body, count=1)
+
+    _remake(table, with_words)
+
+
+def _remake(table: str, change: Callable[[str], str]) -> None:
+    """Make a table again beside the old one, as its changed text says, with all its rows."""
     bind = op.get_bind()
     made: dict[str, str] = dict(
         bind.execute(
@@ -60,11 +94,7 @@ def _on_sqlite(table: str, column: str, change: Change) -> None:
             {"table": table},
         ).all()
     )
-    pattern = re.compile(rf"{column} IN \(([^)]*)\)")
-    found = pattern.search(made[table])
-    assert found, f"{table} has a CHECK of the words of {column}"
-    words = change(re.findall(r"'([a-z_]+)'", found[1]))
-    body = pattern.sub(_listed(column, words), made.pop(table), count=1)
+    body = change(made.pop(table))
     fresh = re.sub(rf'CREATE TABLE "?{table}"?', f"CREATE TABLE {table}_new", body, count=1)
     op.execute(fresh)
     op.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")  # noqa: S608  # names of ours

@@ -1,8 +1,8 @@
 """Languages, and how figures are said: catalogs, the reader's language, the filters.
 
 Words: a *msgid* is the English sentence in the code; the Chinese stands in
-`translations/zh/LC_MESSAGES/<area>.po`, read at start (no compile step). Minutes and points both
-end in 分 in Chinese, so minutes are said as hours and minutes, points under the word 积分.
+`translations/zh/LC_MESSAGES/<area>.po`, read at start (no compile step). Points are 分 in Chinese,
+so minutes are always 分钟.
 """
 
 import io
@@ -190,7 +190,7 @@ def points(number: int) -> str:
 
 
 def duration(minutes: int, locale: str = "") -> str:
-    """Return minutes as a reader says them: 3 小时 20 分, 45 分钟, 3 h 20 min; never 3.33.
+    """Return minutes as a reader says them: 3 小时 20 分钟, 45 分钟, 3 h 20 min; never 3.33.
 
     Args:
         minutes: a length of time.
@@ -199,17 +199,14 @@ def duration(minutes: int, locale: str = "") -> str:
     sign = MINUS if minutes < 0 else ""
     hours, rest = divmod(abs(minutes), MINUTES_PER_HOUR)
     if (locale or language()) == "zh":
-        parts = [f"{amount(hours)} 小时" if hours else "", _minutes_zh(hours, rest)]
+        # 分钟 beside hours too: 分 alone is what points are called
+        parts = [
+            f"{amount(hours)} 小时" if hours else "",
+            f"{rest} 分钟" if rest or not hours else "",
+        ]
     else:
         parts = [f"{amount(hours)} h" if hours else "", f"{rest} min" if rest or not hours else ""]
     return sign + " ".join(part for part in parts if part)
-
-
-def _minutes_zh(hours: int, rest: int) -> str:
-    """Return 分 beside hours and 分钟 alone, so that it is never taken for points."""
-    if hours:
-        return f"{rest} 分" if rest else ""
-    return f"{rest} 分钟"
 
 
 def _plural(number: int, word: str) -> str:

@@ -6,8 +6,9 @@ leader. Whatever speaks to nobody in particular is said in the words of `service
 
 from typing import Final
 
-from timebank.service.answers import Answer
+from timebank.service.answers import Answer, stored_answer
 from timebank.service.decide import Effect, Reason, Status
+from timebank.service.models import ScanEvent
 from web import service_words
 from web.i18n import N_, is_chinese, say
 
@@ -40,6 +41,12 @@ ADVICE: Final = {
     Reason.LIST_CONFIRMED: N_("If something is wrong, tell the social worker."),
 }
 """The next step after a refusal; who stands there holds no phone to the leader's code."""
+
+
+def said_scan(scan: ScanEvent, is_own: bool) -> str:
+    """Return what a stored scan was answered: to the member, or of them."""
+    answer = stored_answer(scan.answer, "")
+    return service_words.answer(answer) if is_own else said_to_leader(answer)
 
 
 def said_to_leader(answer: Answer) -> str:

@@ -1,13 +1,13 @@
 """How messages are said: on the page in the reader's language, in a letter in the house's own."""
 
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask
 
 from timebank.messages.models import Message, MessageKind
 from timebank.messages.sending import Compose, Content
 from timebank.settings import Settings
-from web.i18n import N_, say, spoken_days, translations_of
+from web.i18n import N_, duration, language, say, say_in, spoken_days, translations_of
 
 TEXTS: Final = {
     MessageKind.CALLED_OFF: N_("%(title)s, %(when)s, has been called off: %(reason)s"),
@@ -53,7 +53,36 @@ TEXTS: Final = {
     MessageKind.SWAP_REFUSED: N_(
         "The leader did not agree to the swap, nothing has changed: %(title)s, %(when)s, %(place)s."
     ),
+    MessageKind.MOVED_WAITING: N_(
+        "%(title)s has been moved from %(before)s to %(when)s, %(place)s. You still wait for a "
+        "place; it is not yours yet. Wait no longer if you cannot come."
+    ),
+    MessageKind.ROW_CORRECTED: N_(
+        "Your service was corrected: %(title)s, %(on)s. Before: %(was)s. Now: %(worth)s."
+    ),
+    MessageKind.QUESTION_ANSWERED: N_("Your question about %(title)s, %(on)s, has been answered."),
+    MessageKind.SCAN_DIFFERS: N_(
+        "%(title)s, %(when)s: you were scanned more than once, and the earlier scan counts, "
+        "whatever the device said. Noted now: %(stay)s."
+    ),
+    MessageKind.SCAN_WAITS: N_(
+        "%(title)s, %(when)s: your scan on the device without a network does not count yet. "
+        "Somebody looks at it first."
+    ),
+    MessageKind.SCAN_ENTERED: N_(
+        "%(title)s, %(when)s: your scan on the device without a network was looked at. Noted now: "
+        "%(stay)s. Somebody else confirms it with the list."
+    ),
+    MessageKind.SCAN_DISMISSED: N_(
+        "%(title)s, %(when)s: your scan on the device without a network was looked at and does not "
+        "count: %(reason)s. If that is wrong, please tell the social worker."
+    ),
 }
+WORTH: Final = N_("%(stay)s, %(duration)s counted, %(points)s points")
+STAYED: Final = N_("%(stay)s, %(duration)s on site")
+CAME: Final = N_("checked in at %(time)s")
+NOTHING: Final = N_("nothing counted")
+NOT_NOTED: Final = N_("no time")
 SUBJECTS: Final = {
     MessageKind.CALLED_OFF: N_("Called off"),
     MessageKind.SERIES_ENDED: N_("Called off"),
@@ -69,6 +98,13 @@ SUBJECTS: Final = {
     MessageKind.SWAP_DECLINED: N_("No swap"),
     MessageKind.SWAP_AGREED: N_("Swapped"),
     MessageKind.SWAP_REFUSED: N_("No swap"),
+    MessageKind.MOVED_WAITING: N_("Moved"),
+    MessageKind.ROW_CORRECTED: N_("Corrected"),
+    MessageKind.QUESTION_ANSWERED: N_("Your question is answered"),
+    MessageKind.SCAN_DIFFERS: N_("Your scan"),
+    MessageKind.SCAN_WAITS: N_("Your scan waits"),
+    MessageKind.SCAN_ENTERED: N_("Your scan is written in"),
+    MessageKind.SCAN_DISMISSED: N_("Your scan does not count"),
 }
 ICONS: Final = {
     MessageKind.CALLED_OFF: "calendar-x",
@@ -85,13 +121,20 @@ ICONS: Final = {
     MessageKind.SWAP_DECLINED: "x-lg",
     MessageKind.SWAP_AGREED: "check-lg",
     MessageKind.SWAP_REFUSED: "x-lg",
+    MessageKind.MOVED_WAITING: "calendar-event",
+    MessageKind.ROW_CORRECTED: "arrow-counterclockwise",
+    MessageKind.QUESTION_ANSWERED: "chat-left-text",
+    MessageKind.SCAN_DIFFERS: "exclamation-triangle",
+    MessageKind.SCAN_WAITS: "hourglass-split",
+    MessageKind.SCAN_ENTERED: "check-lg",
+    MessageKind.SCAN_DISMISSED: "x-lg",
 }
 PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
 
 
 def text(message: Message) -> str:
     """Return what a message says, in the reader's language."""
-    return say(TEXTS[message.kind], message.facts)
+    return say(TEXTS[message.kind], _with_worth(message.facts, language()))
 
 
 def subject(message: Message) -> str:
@@ -105,13 +148,15 @@ def composer(settings: Settings) -> Compose:
     A letter is written where no page is asked for, so nobody's own choice is known.
     """
     catalog = translations_of(settings.default_locale)
-    inbox = catalog.gettext(PLACE_OF_INBOX) % {"address": f"{settings.base_url}/me/messages"}
+    locale = settings.default_locale
 
     def compose(kind: MessageKind, facts: dict[str, str | int]) -> Content:
-        said = {name: _plain(value, settings.default_locale) for name, value in facts.items()}
+        said = {name: _plain(value, locale) for name, value in _with_worth(facts, locale).items()}
+        page = f"/record/{facts['row']}" if "row" in facts else "/me/messages"
+        place = catalog.gettext(PLACE_OF_INBOX) % {"address": f"{settings.base_url}{page}"}
         sentence = catalog.gettext(TEXTS[kind]) % said
         headline = f"{catalog.gettext(SUBJECTS[kind])}: {said['title']}"
-        return Content(headline, f"{sentence}\n\n{inbox}\n")
+        return Content(headline, f"{sentence}\n\n{place}\n")
 
     return compose
 
@@ -123,9 +168,46 @@ def _plain(value: str | int, locale: str) -> str | int:
     return spoken_days(value, lambda day: f"{day.month}月{day.day}日")
 
 
+def _with_worth(facts: dict[str, Any], locale: str) -> dict[str, Any]:
+    """Return facts with what a row was and is worth, or what was noted on site, in words."""
+    if "old_minutes" in facts:
+        return {**facts, "was": _worth(facts, "old_", locale), "worth": _worth(facts, "", locale)}
+    if "site_minutes" in facts:
+        time = duration(facts["site_minutes"], locale)
+        stay = say_in(locale, STAYED, {"stay": facts["site_stay"], "duration": time})
+    elif "begin" in facts:
+        stay = say_in(locale, CAME, {"time": facts["begin"]})
+    else:
+        stay = say_in(locale, NOT_NOTED, {})
+    return {"stay": stay, **facts}
+
+
+def _worth(facts: dict[str, Any], before: str, locale: str) -> str:
+    """Return `9:00–11:30, 2 h 30 min counted, 5 points`, or that nothing counted."""
+    minutes = facts[f"{before}minutes"]
+    if not minutes:
+        return say_in(locale, NOTHING, {})
+    stay, points = facts[f"{before}stay"], facts[f"{before}points"]
+    details = {"stay": stay, "duration": duration(minutes, locale), "points": points}
+    return say_in(locale, WORTH, details)
+
+
+def mail(email: str, is_mail_on: bool) -> str:
+    """Return in one sentence where messages go."""
+    if email and is_mail_on:
+        return say(N_("Messages go to %(email)s too."), {"email": email})
+    if email:
+        template = N_("%(email)s is kept, but this house sends no e-mail at present.")
+        return say(template, {"email": email})
+    if is_mail_on:
+        return say(N_("No address: messages stand in the application only."), {})
+    return say(N_("This house sends no e-mail at present; messages stand in the application."), {})
+
+
 def init(app: Flask) -> None:
     """Give the templates these words."""
     app.jinja_env.globals.update(
+        said_mail=mail,
         said_message=text,
         said_message_subject=subject,
         message_icon=lambda message: ICONS[message.kind],

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from timebank.service import timing
-from timebank.service.decide import EFFECT_MESSAGES, REASON_MESSAGES, Effect, Reason
+from timebank.service.decide import EFFECT_MESSAGES, REASON_MESSAGES, Effect, Reason, Status
 from timebank.service.models import AttendanceState
 from timebank.service.offline_models import OfflineScan, Outcome, Why
 from web import leader_words, service_words
@@ -13,13 +13,20 @@ from web.i18n import N_, say, zone
 KEPT: Final = {
     "unknown_card": N_("Kept. This card is not on the list of this device; the book is asked."),
     "snapshot_old": N_("Kept. The list on this device is too old, so somebody looks at it later."),
+    "not_on_list": N_("%(number)s is not on the list of this service; nothing was kept."),
 }
-"""Answers of a device that does not know; the scan counts once the book has looked."""
+"""Answers of a device that does not know; what it keeps counts once the book has looked."""
 LABELS: Final = {
     "check_in": N_("Check in for them"),
     "check_out": N_("Check out for them"),
     "unnamed": N_("Not on this list"),
     "failed": N_("This device could not keep the scan. Please write it on the paper list."),
+    "in_review": N_("looked at by a person"),
+    "sent_all": N_("Sent: %(entered)s scans are in the book."),
+    "sent_some": N_(
+        "Sent: %(entered)s scans are in the book, %(review)s wait for somebody to look: %(names)s"
+    ),
+    "comma": N_(", "),
     "age_minutes": N_("%(minutes)s min"),
     "age_hours": N_("%(hours)s h %(minutes)s min"),
 }
@@ -58,9 +65,21 @@ def page_words() -> dict[str, object]:
 def said_why(scan: OfflineScan) -> str:
     """Return why a scan is flagged or waits, in the reader's language; empty when it is neither."""
     if scan.why is Why.REFUSED and scan.reason:
-        reason = Reason(scan.reason)
-        return say(leader_words.MESSAGES.get(reason, REASON_MESSAGES[reason]), scan.details)
+        return _said_reason(scan)
     return say(WHYS[scan.why], {}) if scan.why else ""
+
+
+def said_result(scan: OfflineScan) -> str:
+    """Return why a scan is flagged, waits or was refused; empty when it simply counts."""
+    if scan.why is None and scan.reason and scan.status == Status.REFUSED.value:
+        return _said_reason(scan)
+    return said_why(scan)
+
+
+def _said_reason(scan: OfflineScan) -> str:
+    assert scan.reason is not None, "only what was refused has its reason said"
+    reason = Reason(scan.reason)
+    return say(leader_words.MESSAGES.get(reason, REASON_MESSAGES[reason]), scan.details)
 
 
 def said_of(scan: OfflineScan, now: datetime) -> str:

@@ -290,3 +290,34 @@ def test_keys_of_no_card_are_no_harm(own_site: Site, tablet: Page) -> None:
 
     expect(tablet.locator("#answer .result.no")).to_be_visible()
     queue(tablet, 0)
+
+
+def test_somebody_is_found_by_name_and_number_and_named_after_sending(
+    own_site: Site, tablet: Page
+) -> None:
+    tablet.context.set_offline(True)
+    number = own_site.place.people["volunteer"].volunteer_number
+    tablet.locator("#find").fill(number)
+    row = tablet.locator("#people li:visible")
+    expect(row).to_have_count(1)
+    name = row.locator(".name").inner_text()
+
+    scan_field = tablet.locator("#scan")
+    scan_field.fill(number)
+    scan_field.press("Enter")
+    expect(tablet.locator("#answer")).to_contain_text(name)
+    scan_field.fill("V99999")
+    scan_field.press("Enter")
+    expect(tablet.locator("#answer .no")).to_contain_text("没有 V99999")
+    queue(tablet, 1)
+    tablet.context.set_offline(False)
+
+    expect(tablet.locator("#told")).to_contain_text("已上传：1 条已入册")
+
+
+def test_any_page_of_the_leader_opens_the_kept_one_without_a_network(tablet: Page) -> None:
+    tablet.context.set_offline(True)
+
+    tablet.goto("/lead/")
+
+    expect(tablet.locator("#people li").first).to_be_visible()

@@ -32,7 +32,7 @@ PDF_SCALE = 2.5
 POINTS_BEFORE, POINTS_EARNED, POINTS_SPENT = 4, 5, 3
 """Last month brought 5, less a scarf; two and a half hours at 2 an hour; a coaster and a scarf."""
 
-SERVED = re.compile("2 小时 3[4567] 分")
+SERVED = re.compile("2 小时 3[4567] 分钟")
 """From 8:57 to 11:33, and time flows while the browser works."""
 
 

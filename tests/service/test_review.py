@@ -12,8 +12,16 @@ from timebank import codes
 from timebank.people import cards
 from timebank.service import review, snapshot
 from timebank.service.attendance import Waiting
-from timebank.service.errors import AlreadyReviewed, NotHere, OwnRow, WrongField
-from timebank.service.models import Attendance, Occasion, Provenance
+from timebank.service.decide import Intent
+from timebank.service.errors import (
+    AlreadyReviewed,
+    NotHere,
+    OwnRow,
+    RowSettled,
+    WrongField,
+    WrongTimes,
+)
+from timebank.service.models import Attendance, AttendanceState, Occasion, Provenance
 from timebank.service.offline_models import CodeKind
 
 # ---------------------------------------------------------------- the tray
@@ -136,3 +144,62 @@ def test_the_list_holds_what_the_leader_leads_within_the_day(
         assert snapshot.take(world.session, world.leader).occasions == []
     with clock.at(local("12:31")):
         assert snapshot.take(world.session, world.leader).occasions == []
+
+
+# ---------------------------------------------------------------- rows that say something already
+
+
+def test_who_is_still_there_is_checked_in_by_hand(world: World, occasion: Occasion) -> None:
+    slow = queued(occasion, world.charlie, local("9:10"), snapshot_at=None)
+    [told] = tell(world, slow, at=local("10:00"))
+
+    with clock.at(local("10:05")):
+        [line] = review.tray(world.session, world.leader)
+        assert line.go_at is None
+        with pytest.raises(WrongTimes):
+            review.accept(
+                world.session,
+                world.leader,
+                scan_id=told.id,
+                in_at=local("10:06"),
+                out_at=None,
+            )
+        row = review.accept(
+            world.session, world.leader, scan_id=told.id, in_at=local("9:10"), out_at=None
+        )
+    assert (row.state, row.provenance) == (AttendanceState.IN, Provenance.BACK_FILLED)
+    with clock.at(local("11:00")):
+        world.press(world.charlie, occasion, Intent.OUT)
+
+    mark = world.mark(world.charlie, occasion)
+    alone = world.confirm(occasion, mark)
+    assert [why for _, why in alone.waiting] == [Waiting.SECOND_PERSON]
+    world.confirm(occasion, mark, by=world.desk)
+    assert (world.minutes(world.charlie), world.points(world.charlie)) == (110, 0)
+
+
+def test_nobody_is_still_there_after_the_end(world: World, occasion: Occasion) -> None:
+    [told] = tell(world, queued(occasion, world.charlie, local("9:10"), snapshot_at=None))
+
+    with clock.at(local("13:05")), pytest.raises(WrongTimes):
+        review.accept(
+            world.session, world.leader, scan_id=told.id, in_at=local("9:10"), out_at=None
+        )
+
+
+def test_a_settled_row_is_shown_and_not_written_over(world: World, occasion: Occasion) -> None:
+    world.serve(world.charlie, occasion)
+    world.confirm(occasion, world.mark(world.charlie, occasion))
+    [told] = tell(world, queued(occasion, world.charlie, local("11:50"), LEFT))
+
+    [line] = review.tray(world.session, world.leader)
+    assert (line.is_settled, line.is_free) == (True, False)
+    assert line.row == world.row(world.charlie, occasion)
+    with pytest.raises(RowSettled), clock.at(local("13:05")):
+        review.accept(
+            world.session,
+            world.leader,
+            scan_id=told.id,
+            in_at=local("9:00"),
+            out_at=local("11:30"),
+        )

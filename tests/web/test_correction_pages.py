@@ -108,7 +108,7 @@ def test_a_question_leads_to_a_correction_that_everybody_can_follow(day: Day) ->
 def test_an_explanation_reaches_the_volunteer(day: Day) -> None:
     charlie, alice, story = day.browsers["charlie"], day.browsers["alice"], _story(day)
     send(charlie, f"{story}/dispute", {"text": "少了四分钟"}, page=story)
-    action = re.search(r'action="(/desk/disputes/[^"]+)"', _text(alice, LIST))
+    action = re.search(r'action="(/desk/corrections/questions/[^"]+)"', _text(alice, LIST))
     assert action is not None
 
     empty = send(alice, action[1], {"text": " "}, page=LIST)
@@ -228,3 +228,58 @@ def test_who_was_not_seen_can_ask_from_the_day_of_the_service(day: Day) -> None:
 
     assert _story(day) in page
     assert "向社工提出疑问" in _text(charlie, _story(day))
+
+
+def test_a_correction_is_one_line_of_the_statement(day: Day) -> None:
+    proposal = _proposal(day)
+    send(day.browsers["alice"], f"{proposal}/agree", {}, page=proposal)
+
+    time = _text(day.browsers["charlie"], "/me/statement/time")
+    told = _text(day.browsers["charlie"], "/me/messages/")
+
+    assert time.count('<summary class="entry">') == 2
+    assert "更正：原 2 小时 30 分钟，现 1 小时。" in time
+    assert "−1 小时 30 分钟" in time
+    assert "共 0 分钟" not in time
+    assert "共 3 小时 30 分钟" not in time
+    assert "原来：8:58–11:34，计入 2 小时 30 分钟，5 积分。现在：9:00–10:00" in told
+    assert f'href="{_story(day)}"' in told
+
+
+def test_with_a_correction_open_nothing_else_is_offered(day: Day) -> None:
+    charlie, alice, story = day.browsers["charlie"], day.browsers["alice"], _story(day)
+    send(charlie, f"{story}/dispute", {"text": "我十点就走了"}, page=story)
+    proposal = _proposal(day)
+
+    listed, decided, read = _text(alice, LIST), _text(alice, proposal), _text(alice, story)
+
+    assert "/explain" not in listed
+    assert f"{LIST}new/" not in listed + read
+    assert proposal in listed
+    assert "我十点就走了" in decided
+
+
+def test_a_question_is_asked_from_the_list_of_past_services_and_taken_back(day: Day) -> None:
+    charlie, story = day.browsers["charlie"], _story(day)
+    services = _text(charlie, "/me/services")
+    send(charlie, f"{story}/dispute", {"text": "弄错了"}, page=story)
+    action = re.search(r'action="(/record/dispute/[^"]+)"', _text(charlie, story))
+    assert action is not None
+
+    others = send(day.browsers["dora"], action[1], {}, page="/me/")
+    taken = send(charlie, action[1], {}, page=story)
+
+    assert story in services
+    assert "计入 2 小时 30 分钟" in services
+    assert (others.status_code, taken.status_code) == (404, 303)
+    assert "疑问已收回" in _text(charlie, story)
+    assert "弄错了" not in _text(day.browsers["alice"], LIST)
+
+
+def test_the_form_takes_the_times_of_a_scan_along(day: Day) -> None:
+    path = f"{LIST}new/{day.row('charlie').id}?come=9:05&go=%3Cb%3E123456"
+
+    form = _text(day.browsers["bob"], path)
+
+    assert 'value="9:05"' in form
+    assert "<b>12" not in form

@@ -254,7 +254,7 @@ def test_the_confirm_list_marks_and_posts(day: Day) -> None:
     assert f'name="out-{key}" value="十点半"' in noon.get_data(as_text=True)
     assert (sent.status_code, again.status_code) == (302, 302)
     assert (row.state, row.counted_minutes, row.points) == (AttendanceState.POSTED, 90, 3)
-    assert "1 人已入账：1 小时 30 分，3 积分。" in after
+    assert "1 人已入账：1 小时 30 分钟，3 积分。" in after
 
 
 def test_a_leader_sees_their_own_row_waiting(day: Day) -> None:

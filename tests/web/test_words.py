@@ -26,9 +26,9 @@ def _reading(app: Flask, language: str) -> Iterator[None]:
         (0, "0 分钟", "0 min"),
         (45, "45 分钟", "45 min"),
         (60, "1 小时", "1 h"),
-        (200, "3 小时 20 分", "3 h 20 min"),
+        (200, "3 小时 20 分钟", "3 h 20 min"),
         (600_000, "10,000 小时", "10,000 h"),
-        (-90, "−1 小时 30 分", "−1 h 30 min"),
+        (-90, "−1 小时 30 分钟", "−1 h 30 min"),
     ],
 )
 def test_minutes_are_said_as_hours_and_minutes(

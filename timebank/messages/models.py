@@ -54,6 +54,20 @@ class MessageKind(StrEnum):
     """title, when, place: to both."""
     SWAP_REFUSED = "swap_refused"
     """title, when, place: to both."""
+    MOVED_WAITING = "moved_waiting"
+    """title, before, when, place: to who only waits."""
+    ROW_CORRECTED = "row_corrected"
+    """title, on, row, old_stay, old_minutes, old_points, stay, minutes, points."""
+    QUESTION_ANSWERED = "question_answered"
+    """title, on, row."""
+    SCAN_DIFFERS = "scan_differs"
+    """title, when, row, and what the row says: begin, or site_stay and site_minutes."""
+    SCAN_WAITS = "scan_waits"
+    """title, when; row, if there is one."""
+    SCAN_ENTERED = "scan_entered"
+    """As SCAN_DIFFERS."""
+    SCAN_DISMISSED = "scan_dismissed"
+    """title, when, reason."""
 
 
 class Message(Base):

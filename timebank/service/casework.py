@@ -40,10 +40,14 @@ class CorrectionLine:
 
 @dataclass(frozen=True, slots=True)
 class DisputeLine:
-    """A volunteer's question with the row it is about."""
+    """A volunteer's question with the row it is about.
+
+    `correction_id` is the open proposal about the same row, which will answer it; None without one.
+    """
 
     dispute: Dispute
     settled: SettledRow
+    correction_id: UUID | None
 
 
 def open_corrections(session: Session, actor: Actor) -> list[CorrectionLine]:
@@ -101,14 +105,27 @@ def open_disputes(session: Session, actor: Actor) -> list[DisputeLine]:
         NotAllowed: `not_allowed`, the actor runs no occasions.
     """
     actor.require(Permission.RUN_OCCASION)
-    query: Select[*tuple[Any, ...]] = select(Dispute, Attendance, Slot, Occasion, Member)
+    query: Select[*tuple[Any, ...]] = select(
+        Dispute, Correction.id, Attendance, Slot, Occasion, Member
+    )
     found = session.execute(
         _with_row(query, Dispute)
+        .outerjoin(
+            Correction,
+            and_(
+                Correction.community_id == Dispute.community_id,
+                Correction.attendance_id == Dispute.attendance_id,
+                Correction.state == CorrectionState.OPEN,
+            ),
+        )
         .where(Dispute.community_id == actor.community_id, Dispute.state == DisputeState.OPEN)
         .order_by(Dispute.raised_at, Dispute.id)
         .limit(LISTED_MAX)
     )
-    return [DisputeLine(dispute, SettledRow(*row)) for dispute, *row in found]
+    return [
+        DisputeLine(dispute, SettledRow(*row), correction_id)
+        for dispute, correction_id, *row in found
+    ]
 
 
 def read_row(session: Session, actor: Actor, *, attendance_id: UUID) -> SettledRow:

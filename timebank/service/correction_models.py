@@ -39,6 +39,7 @@ class DisputeState(StrEnum):
     OPEN = "open"
     EXPLAINED = "explained"
     CORRECTED = "corrected"
+    WITHDRAWN = "withdrawn"
 
 
 class Correction(Base):
@@ -155,7 +156,7 @@ class Dispute(Base):
         sa.CheckConstraint(f"length(text) BETWEEN 1 AND {TEXT_LENGTH_MAX}", name="text_length"),
         sa.CheckConstraint(
             "(state = 'open') = (answered_at IS NULL)"
-            " AND (state = 'open') = (answered_by_id IS NULL)",
+            " AND (state IN ('open', 'withdrawn')) = (answered_by_id IS NULL)",
             name="answered",
         ),
         sa.CheckConstraint(
@@ -191,6 +192,7 @@ class Dispute(Base):
     raised_at: Mapped[datetime]
     answered_by_id: Mapped[UUID | None]
     answered_at: Mapped[datetime | None]
+    """When it was answered, or taken back."""
     answer: Mapped[str | None]
     """The explanation, shown to the volunteer."""
     correction_id: Mapped[UUID | None]

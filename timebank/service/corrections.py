@@ -22,7 +22,7 @@ from ledger.schema import TransactionKind
 from timebank import audit, chart
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
-from timebank.service import checks, posting
+from timebank.service import checks, posting, told
 from timebank.service.correction_models import (
     TEXT_LENGTH_MAX,
     Correction,
@@ -152,6 +152,7 @@ def agree(session: Session, actor: Actor, *, correction_id: UUID) -> Correction:
     session.flush()  # first: the guard of the row asks for the agreed correction
     _write_row(settled.row, correction, worth)
     _settle_dispute(session, correction)
+    told.corrected(session, correction, settled)
     audit.record(session, actor, "agree_correction", f"correction:{correction.id}")
     session.flush()
     return correction

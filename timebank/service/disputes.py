@@ -1,7 +1,8 @@
 """Disputes: a volunteer asks about a settled attendance, and gets an answer.
 
 A dispute is answered by an explanation, or by a correction of the row (see `corrections`, which
-answers it when it is agreed to). States and dates stay visible to the volunteer.
+answers it when it is agreed to); until then who asked can take it back. States and dates stay
+visible to the volunteer.
 
 Invariants: only one's own row, one open question per row, and nobody answers their own.
 """
@@ -15,7 +16,7 @@ from ledger import clock
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
-from timebank.service import checks
+from timebank.service import checks, told
 from timebank.service.correction_models import (
     TEXT_LENGTH_MAX,
     Dispute,
@@ -70,6 +71,35 @@ def ask(session: Session, actor: Actor, *, attendance_id: UUID, text: str) -> Di
     return made
 
 
+def withdraw(session: Session, actor: Actor, *, dispute_id: UUID) -> Dispute:
+    """Take one's own question back while nobody has answered; once more changes nothing.
+
+    Args:
+        session: a write session.
+        actor: who asked.
+        dispute_id: the question.
+
+    Raises:
+        NotAllowed: `not_allowed`.
+        NotHere: `not_found`, also for somebody else's question.
+        DisputeAnswered: `dispute_answered`.
+    """
+    actor.require(Permission.SEE_OWN_RECORD)
+    dispute = checks.fetch(session, actor, Dispute, dispute_id, "dispute")
+    checks.lock_member(session, actor.community_id, dispute.member_id)
+    session.refresh(dispute)
+    if dispute.member_id != actor.member_id:
+        raise NotHere(thing="dispute")
+    if dispute.state is DisputeState.WITHDRAWN:
+        return dispute
+    if dispute.state is not DisputeState.OPEN:
+        raise DisputeAnswered
+    dispute.state, dispute.answered_at = DisputeState.WITHDRAWN, clock.now()
+    audit.record(session, actor, "withdraw_dispute", f"dispute:{dispute.id}")
+    session.flush()
+    return dispute
+
+
 def explain(session: Session, actor: Actor, *, dispute_id: UUID, text: str) -> Dispute:
     """Answer a question by an explanation; the row stays as it is.
 
@@ -97,6 +127,7 @@ def explain(session: Session, actor: Actor, *, dispute_id: UUID, text: str) -> D
         raise DisputeAnswered
     dispute.state, dispute.answer = DisputeState.EXPLAINED, said
     dispute.answered_by_id, dispute.answered_at = person_id, clock.now()
+    told.explained(session, dispute)
     audit.record(session, actor, "explain_dispute", f"dispute:{dispute.id}")
     session.flush()
     return dispute

@@ -290,8 +290,8 @@ def _moved_notice(
         ),
         None,
     )
-    kind = MessageKind.MOVED
-    if other is not None:
+    kind = MessageKind.MOVED_WAITING if each.is_waiting else MessageKind.MOVED
+    if other is not None and not each.is_waiting:  # who waits gets a place only if they are free
         kind, facts["other"] = MessageKind.MOVED_CLASH, other
     reference = f"moved:{occasion.id.hex}:{occasion.sequence}:{each.member_id.hex}"
     return Notice(each.member_id, kind, facts, reference)

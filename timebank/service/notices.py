@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, literal, select
 from sqlalchemy.orm import Session
 
 from timebank.people.models import Community
@@ -33,6 +33,8 @@ class Concerned:
     occasion_id: UUID
     starts_at: datetime
     ends_at: datetime
+    is_waiting: bool
+    """In the queue only, without a place."""
 
 
 def concerned(
@@ -48,7 +50,7 @@ def concerned(
     at_these = Slot.occasion_id.in_(occasion_ids)
     columns = (Slot.occasion_id, Slot.starts_at, Slot.ends_at)
     on_lists = (
-        select(Attendance.member_id, *columns)
+        select(Attendance.member_id, *columns, literal(value=False))
         .join(
             Slot,
             and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
@@ -60,7 +62,7 @@ def concerned(
         )
     )
     in_queues = (
-        select(Wait.member_id, *columns)
+        select(Wait.member_id, *columns, literal(value=True))
         .join(Slot, and_(Slot.community_id == Wait.community_id, Slot.id == Wait.slot_id))
         .where(Wait.community_id == community_id, Wait.state == WaitState.WAITING, at_these)
     )

@@ -7,7 +7,7 @@ Invariant: a page is read in a fixed number of statements, however long the hist
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -25,7 +25,7 @@ from timebank.people.models import Member
 from timebank.service import checks
 from timebank.service.calendar import SlotLine, next_slot
 from timebank.service.errors import NotHere
-from timebank.service.evidence import Evidence, evidence_of
+from timebank.service.evidence import CORRECTION, Evidence, evidence_of
 from timebank.service.models import Attendance, AttendanceState, Occasion
 
 LINES_PER_PAGE: Final = 20
@@ -75,6 +75,8 @@ class Line:
         source: the row that caused it, `<table>:<id>`.
         evidence: of a service or its correction; None for other entries.
         returned: the goods of the receipt that came back to the shop; None for other entries.
+        parts: of a correction's two entries shown as one line: what was taken back, then what was
+            posted instead; empty for every other line.
     """
 
     transaction_id: UUID
@@ -86,6 +88,7 @@ class Line:
     source: str
     evidence: Evidence | None
     returned: str | None
+    parts: "tuple[Line, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,32 @@ class StatementPage:
     reserved_minor: int
 
     @property
+    def folded(self) -> list[Line]:
+        """Return the lines with the two entries of a correction as one, of their difference.
+
+        The balance between the two is one that nobody ever had: both are of one moment.
+        """
+        made: list[Line] = []
+        for line in self.lines:
+            newer = made[-1] if made else None
+            if newer is not None and not newer.parts and _is_pair(newer, line):
+                amount = newer.amount_minor + line.amount_minor
+                made[-1] = replace(
+                    newer, amount_minor=amount, evidence=line.evidence, parts=(newer, line)
+                )
+            else:
+                made.append(line)
+        return made
+
+    @property
     def in_minor(self) -> int:
         """Return what came in on this page."""
-        return sum(line.amount_minor for line in self.lines if line.amount_minor > 0)
+        return sum(line.amount_minor for line in self.folded if line.amount_minor > 0)
 
     @property
     def out_minor(self) -> int:
         """Return what went out on this page, as a positive number."""
-        return -sum(line.amount_minor for line in self.lines if line.amount_minor < 0)
+        return -sum(line.amount_minor for line in self.folded if line.amount_minor < 0)
 
 
 def home(session: Session, actor: Actor) -> Home:
@@ -180,6 +201,11 @@ def statement(
     page = reports.statement(
         session, actor.community_id, account_id, limit=LINES_PER_PAGE, before=before
     )
+    if page.lines and _is_taken_back(page.lines[-1].transaction):
+        # the entry that was posted instead comes next, and belongs to the same line
+        page = reports.statement(
+            session, actor.community_id, account_id, limit=LINES_PER_PAGE + 1, before=before
+        )
     evidence = evidence_of(session, actor, [line.transaction for line in page.lines])
     returned = _returned(session, actor, [line.transaction for line in page.lines])
     lines = [
@@ -214,6 +240,18 @@ def _self(session: Session, actor: Actor) -> Member:
     if actor.member_id is None:
         raise NotHere(thing="member")
     return checks.fetch(session, actor, Member, actor.member_id, "member")
+
+
+def _is_taken_back(entry: Transaction) -> bool:
+    is_of_correction = entry.source.startswith(CORRECTION)
+    return is_of_correction and entry.kind == TransactionKind.REVERSAL
+
+
+def _is_pair(newer: Line, line: Line) -> bool:
+    """Tell whether two lines are what one correction took back and what it posted."""
+    is_of_correction = newer.source.startswith(CORRECTION) and newer.source == line.source
+    kinds = (newer.kind, line.kind)
+    return is_of_correction and kinds == (TransactionKind.REVERSAL, TransactionKind.SERVICE)
 
 
 def _this_month(session: Session, actor: Actor) -> tuple[int, int]:

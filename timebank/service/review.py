@@ -21,10 +21,10 @@ from ledger import clock
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
-from timebank.service import checks, rows
+from timebank.service import checks, rows, told
 from timebank.service.decide import Intent
 from timebank.service.errors import AlreadyReviewed, NotHere, OwnRow
-from timebank.service.models import Attendance, Occasion, Slot
+from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.occasions import lock_occasion
 from timebank.service.offline_models import (
     REASON_LENGTH_MAX,
@@ -34,6 +34,7 @@ from timebank.service.offline_models import (
     Outcome,
 )
 from timebank.service.roster import number_of
+from timebank.service.settled import SETTLED_STATES
 
 LISTED_MAX: Final = 200
 
@@ -49,6 +50,7 @@ class TrayLine:
         member: whose scans; None for a card that nobody knows.
         scanned_by_name: who worked the device.
         is_own: the reader's own time, for somebody else to decide.
+        row: what the list says of the person there; None when it says nothing.
     """
 
     scans: list[OfflineScan]
@@ -57,16 +59,39 @@ class TrayLine:
     member: Member | None
     scanned_by_name: str
     is_own: bool
+    row: Attendance | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether the list was confirmed: only a correction changes the row."""
+        return self.row is not None and self.row.state in SETTLED_STATES
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether a time may be written in by hand."""
+        return self.row is None or rows.is_free(self.row)
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the person may still be there."""
+        return self.slot.starts_at <= clock.now() < self.slot.ends_at
 
     @property
     def come_at(self) -> datetime:
-        """Return the begin that is proposed: the first scan, inside the slot."""
-        return self._inside(self.scans[0].scanned_at)
+        """Return the begin that is proposed: the first scan, or a time by hand before it."""
+        first = self.scans[0].scanned_at
+        by_hand = self.row.in_at if self.row is not None and self.is_free else None
+        return self._inside(min(first, by_hand) if by_hand else first)
 
     @property
-    def go_at(self) -> datetime:
-        """Return the end that is proposed: the last check-out, else the planned end."""
+    def go_at(self) -> datetime | None:
+        """Return the end that is proposed: the last check-out, else the planned end.
+
+        None while the slot runs and nobody was seen to leave: they may still be there.
+        """
         left = [scan.scanned_at for scan in self.scans if scan.intent == Intent.OUT.value]
+        if not left and self.is_running:
+            return None
         return self._inside(max(left) if left else self.slot.ends_at)
 
     def _inside(self, moment: datetime) -> datetime:
@@ -105,13 +130,27 @@ def waiting_count(session: Session, community_id: UUID) -> int:
     return session.scalar(query) or 0
 
 
+def waiting_people(
+    session: Session, community_id: UUID, occasion_ids: Sequence[UUID]
+) -> set[tuple[UUID, UUID]]:
+    """Return occasion and member of the scans of some occasions that wait, in one statement."""
+    found = session.execute(
+        select(OfflineScan.occasion_id, OfflineScan.member_id).where(
+            _waits(community_id),
+            OfflineScan.occasion_id.in_(occasion_ids),
+            OfflineScan.member_id.is_not(None),
+        )
+    )
+    return {(occasion_id, member_id) for occasion_id, member_id in found if member_id}
+
+
 def accept(
     session: Session,
     actor: Actor,
     *,
     scan_id: UUID,
     in_at: datetime,
-    out_at: datetime,
+    out_at: datetime | None,
     volunteer_number: str = "",
 ) -> Attendance:
     """Write the time by hand; another person confirms it with the list.
@@ -121,7 +160,7 @@ def accept(
         actor: who runs occasions and is not the member.
         scan_id: one of the scans; the others of the same person and occasion go with it.
         in_at: begin, inside the slot.
-        out_at: end, inside the slot.
+        out_at: end, inside the slot; None while the slot runs: still there.
         volunteer_number: whose card it was, such as V0012, when the book does not know.
 
     Raises:
@@ -142,6 +181,7 @@ def accept(
         out_at=out_at,
     )
     _decide(session, actor, scans, Disposal.ACCEPTED, row=row)
+    told.entered(session, scans[-1], row)
     return row
 
 
@@ -158,6 +198,7 @@ def dismiss(session: Session, actor: Actor, *, scan_id: UUID, reason: str) -> Of
     if actor.member_id is not None and scans[0].member_id == actor.member_id:
         raise OwnRow
     why = checks.text("reason", reason, REASON_LENGTH_MAX)
+    told.dismissed(session, scans[-1], why)
     return _decide(session, actor, scans, Disposal.DISMISSED, reason=why)[0]
 
 
@@ -171,13 +212,14 @@ class _Read(NamedTuple):
     occasion: Occasion
     member: Member | None
     scanned_by_name: str
+    row: Attendance | None
 
 
 def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> list[TrayLine]:
     """Return the lines of the tray whose scans fulfil a condition."""
     scanner = aliased(Member)
     found = session.execute(
-        select(OfflineScan, Occasion, Member, scanner.name)
+        select(OfflineScan, Occasion, Member, scanner.name, Attendance)
         .join(
             Occasion,
             and_(
@@ -198,6 +240,15 @@ def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> li
                 Member.community_id == OfflineScan.community_id, Member.id == OfflineScan.member_id
             ),
         )
+        .outerjoin(
+            Attendance,
+            and_(
+                Attendance.community_id == OfflineScan.community_id,
+                Attendance.occasion_id == OfflineScan.occasion_id,
+                Attendance.member_id == OfflineScan.member_id,
+                Attendance.state != AttendanceState.WITHDRAWN,
+            ),
+        )
         .where(condition)
         .order_by(OfflineScan.occasion_id, OfflineScan.member_id, OfflineScan.scanned_at)
         .limit(LISTED_MAX)
@@ -216,6 +267,7 @@ def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> li
                 member=first.member,
                 scanned_by_name=first.scanned_by_name,
                 is_own=first.member is not None and first.member.id == actor.member_id,
+                row=first.row,
             )
         )
     return sorted(lines, key=lambda line: (line.scans[0].scanned_at, line.scans[0].id))

@@ -96,7 +96,7 @@ def back_fill(
     slot_id: UUID,
     member_id: UUID,
     in_at: datetime,
-    out_at: datetime,
+    out_at: datetime | None,
 ) -> Attendance:
     """Write a time by hand for somebody who did not scan; another person has to confirm it.
 
@@ -106,7 +106,8 @@ def back_fill(
         slot_id: the slot the time lies in.
         member_id: who was there, signed up or not.
         in_at: begin, inside the slot.
-        out_at: end, inside the slot, not in the future.
+        out_at: end, inside the slot, not in the future; None while the slot runs: still there, and
+            checks out by a scan like anybody.
 
     Raises:
         NotAllowed: `not_allowed`; `own_row`.
@@ -126,10 +127,10 @@ def back_fill(
     _check_by_hand(session, actor, slot, in_at, out_at)
     rows = stays.rows_around(session, member, occasion)
     row = next((line for line, _ in rows if line.occasion_id == occasion.id), None)
-    if row is not None and not _is_free(row):
+    if row is not None and not is_free(row):
         raise RowSettled(name=member.name)
     others = [line for line in rows if line[0] is not row]
-    stays.refuse_overlap(session, actor, others, (in_at, out_at))
+    stays.refuse_overlap(session, actor, others, (in_at, out_at or clock.now()))
     row = row or Attendance(
         community_id=actor.community_id,
         id=new_id(),
@@ -138,9 +139,10 @@ def back_fill(
         enrolled_at=clock.now(),
         needs_lead=False,
     )
-    row.slot_id, row.state, row.provenance = slot.id, AttendanceState.OUT, Provenance.BACK_FILLED
+    row.slot_id, row.provenance = slot.id, Provenance.BACK_FILLED
+    row.state = AttendanceState.OUT if out_at else AttendanceState.IN
     row.in_at, row.out_at = in_at, out_at
-    row.in_by_id = row.out_by_id = actor.member_id
+    row.in_by_id, row.out_by_id = actor.member_id, actor.member_id if out_at else None
     row.confirmed_by_id = row.confirmed_at = None
     occasion.status = OccasionStatus.PLANNED
     session.add(row)
@@ -186,17 +188,21 @@ def write_leave(
     return row
 
 
+def is_free(row: Attendance) -> bool:
+    """Tell whether a time may still be written into the row by hand."""
+    by_hand = (AttendanceState.IN, AttendanceState.OUT)
+    if row.provenance is Provenance.BACK_FILLED and row.state in by_hand:
+        return True
+    return row.in_at is None and row.transaction_id is None
+
+
 def _check_by_hand(
-    session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
+    session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime | None
 ) -> None:
     """Refuse times by hand that are too long ago, or not inside the slot."""
     if clock.now() - slot.ends_at > timedelta(days=BACK_FILL_DAYS_MAX):
         raise WrongField(field="in_at", expected=f"0–{BACK_FILL_DAYS_MAX} d")
-    stays.require_inside(session, actor, slot, in_at, out_at)
-
-
-def _is_free(row: Attendance) -> bool:
-    """Tell whether a time may still be written into the row by hand."""
-    if row.provenance is Provenance.BACK_FILLED and row.state is AttendanceState.OUT:
-        return True
-    return row.in_at is None and row.transaction_id is None
+    if out_at is not None:
+        stays.require_inside(session, actor, slot, in_at, out_at)
+    else:
+        stays.require_here(session, actor, slot, in_at)

@@ -1,7 +1,7 @@
 """What a leader's device takes along where there is no network: the lists of the day, and no more.
 
-Names are masked, cards are digests. Whoever finds the tablet learns who is expected no better than
-from the list on the wall.
+Names are masked, cards are digests; the volunteer number goes along, for who knows theirs. Whoever
+finds the tablet learns who is expected no better than from the list on the wall.
 
 Invariant: a fixed number of statements, however many occasions and people.
 """
@@ -20,7 +20,7 @@ from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberCard, MemberStatus
 from timebank.people.names import masked_name
-from timebank.service import checks, timing
+from timebank.service import checks, review, timing
 from timebank.service.models import Attendance, AttendanceState, Occasion, OccasionStatus, Slot
 
 AHEAD: Final = timedelta(hours=24)
@@ -42,6 +42,7 @@ class Person:
 
     member_id: UUID
     name: str
+    volunteer_number: str
     slot_id: UUID
     attendance: AttendanceState
     in_at: datetime | None
@@ -50,6 +51,8 @@ class Person:
     is_suspended: bool
     is_own: bool
     other_open: str | None
+    is_in_review: bool
+    """A scan of theirs waits for somebody to look at it."""
     cards: list[CardDigests]
 
 
@@ -136,25 +139,33 @@ def _people(session: Session, actor: Actor, ids: list[UUID]) -> dict[UUID, list[
         .order_by(Attendance.occasion_id, Member.number)
     ).all()
     members = [member.id for _, member in found]
-    cards, open_at = _cards(session, actor, members), _open(session, actor, members)
-    made = [(row.occasion_id, _person(actor, row, member, cards, open_at)) for row, member in found]
+    known = _Known(
+        _cards(session, actor, members),
+        _open(session, actor, members),
+        review.waiting_people(session, actor.community_id, ids),
+    )
+    made = [(row.occasion_id, _person(actor, row, member, known)) for row, member in found]
     return {
         key: [person for _, person in group]
         for key, group in groupby(made, key=lambda each: each[0])
     }
 
 
-def _person(
-    actor: Actor,
-    row: Attendance,
-    member: Member,
-    cards: dict[UUID, list[MemberCard]],
-    open_at: dict[UUID, list[tuple[UUID, str]]],
-) -> Person:
-    elsewhere = [title for key, title in open_at.get(member.id, []) if key != row.occasion_id]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the people of all lists, by member; of the tray by occasion too."""
+
+    cards: dict[UUID, list[MemberCard]]
+    open_at: dict[UUID, list[tuple[UUID, str]]]
+    in_review: set[tuple[UUID, UUID]]
+
+
+def _person(actor: Actor, row: Attendance, member: Member, known: _Known) -> Person:
+    elsewhere = [title for key, title in known.open_at.get(member.id, []) if key != row.occasion_id]
     return Person(
         member_id=member.id,
         name=masked_name(member.name),
+        volunteer_number=member.volunteer_number,
         slot_id=row.slot_id,
         attendance=row.state,
         in_at=row.in_at,
@@ -163,13 +174,14 @@ def _person(
         is_suspended=member.status is not MemberStatus.ACTIVE,
         is_own=member.id == actor.member_id,
         other_open=next(iter(elsewhere), None),
+        is_in_review=(row.occasion_id, member.id) in known.in_review,
         cards=[
             CardDigests(
                 card.token_digest.hex(),
                 codes.token_digest(card.digits).hex(),
                 card.revoked_at is not None,
             )
-            for card in cards.get(member.id, [])
+            for card in known.cards.get(member.id, [])
         ],
     )
 

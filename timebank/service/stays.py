@@ -20,15 +20,15 @@ def require_inside(
     session: Session, actor: Actor, slot: Slot, in_at: datetime, out_at: datetime
 ) -> None:
     """Refuse (422 `wrong_times`) times outside the slot, backwards or in the future."""
+    if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, clock.now()):
+        raise _wrong(session, actor, slot, (in_at, out_at))
+
+
+def require_here(session: Session, actor: Actor, slot: Slot, in_at: datetime) -> None:
+    """Refuse (422 `wrong_times`) a stay without an end that did not begin inside a running slot."""
     now = clock.now()
-    if not slot.starts_at <= in_at < out_at <= min(slot.ends_at, now):
-        zone = checks.community_of(session, actor).time_zone
-        given = [timing.local_text(moment, zone, now) for moment in (in_at, out_at)]
-        span = [
-            timing.local_text(moment, zone, now)
-            for moment in (slot.starts_at, min(slot.ends_at, now))
-        ]
-        raise WrongTimes(times="–".join(given), expected="–".join(span))
+    if now >= slot.ends_at or not slot.starts_at <= in_at <= now:
+        raise _wrong(session, actor, slot, (in_at,))
 
 
 def rows_around(
@@ -70,3 +70,13 @@ def refuse_overlap(
             zone, now = checks.community_of(session, actor).time_zone, clock.now()
             times = [timing.local_text(moment, zone, now) for moment in (row.in_at, end)]
             raise Overlap(other=there.title, times="–".join(times))
+
+
+def _wrong(session: Session, actor: Actor, slot: Slot, times: tuple[datetime, ...]) -> WrongTimes:
+    """Return the refusal that names the times and those that can be."""
+    zone, now = checks.community_of(session, actor).time_zone, clock.now()
+    given = [timing.local_text(moment, zone, now) for moment in times]
+    span = [
+        timing.local_text(moment, zone, now) for moment in (slot.starts_at, min(slot.ends_at, now))
+    ]
+    return WrongTimes(times="–".join(given), expected="–".join(span))

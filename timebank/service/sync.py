@@ -21,7 +21,7 @@ from ledger import clock
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberCard
-from timebank.service import merging, venue
+from timebank.service import merging, told, venue
 from timebank.service.checks import number, text
 from timebank.service.decide import Decision, Effect, ScanFacts, Status, Verdict, decide
 from timebank.service.errors import NotHere, WrongField
@@ -46,10 +46,12 @@ class Told:
     Args:
         scan: the row kept of it.
         is_replay: it had been told before.
+        member_name: whose it is; empty for a card that nobody knows.
     """
 
     scan: OfflineScan
     is_replay: bool
+    member_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,14 @@ def tell(
         kept = _take(batch, scan)
         session.flush()
         known[scan.nonce], done[scan.nonce] = kept, Told(kept, is_replay=False)
-    return [done[scan.nonce] for scan in scans]
+    fresh = [each.scan for each in done.values() if not each.is_replay]
+    told.scanned(session, actor.community_id, fresh)
+    return [_named_told(batch, done[scan.nonce]) for scan in scans]
+
+
+def _named_told(batch: _Batch, each: Told) -> Told:
+    member = batch.members.get(each.scan.member_id) if each.scan.member_id else None
+    return replace(each, member_name=member.name if member else "")
 
 
 # ---------------------------------------------------------------- what the batch names

@@ -29,6 +29,7 @@ from timebank.service.correction_models import (
 from timebank.service.errors import NotHere
 from timebank.service.flags import Flag, flags_at
 from timebank.service.models import Attendance, Occasion, ScanEvent, Sighting, Site, Slot
+from timebank.service.offline_models import OfflineScan
 from timebank.service.settled import SETTLED_STATES
 
 SEES_RECORDS: Final = (Permission.RUN_OCCASION, Permission.READ_BOOKS)
@@ -45,6 +46,7 @@ class Trail:
         slot, occasion, site: when and where it was planned.
         member: who served.
         scans: every scan of the member there, refused ones too, oldest first.
+        offline_scans: those told later by a device without a network, oldest first.
         sighting: who saw on site that it is that person; None when nobody said so.
         flags: what was worth a look.
         agreement: the second person's yes on a long day; None where one was enough.
@@ -61,6 +63,7 @@ class Trail:
     site: Site
     member: Member
     scans: list[ScanEvent]
+    offline_scans: list[OfflineScan]
     sighting: Sighting | None
     flags: tuple[Flag, ...]
     agreement: Agreement | None
@@ -125,16 +128,28 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
         .order_by(ScanEvent.scanned_at, ScanEvent.id)
         .limit(SCANS_SHOWN_MAX)
     ).all()
+    offline_scans = session.scalars(
+        select(OfflineScan)
+        .where(
+            OfflineScan.community_id == row.community_id,
+            OfflineScan.occasion_id == row.occasion_id,
+            OfflineScan.member_id == row.member_id,
+        )
+        .order_by(OfflineScan.scanned_at, OfflineScan.id)
+        .limit(SCANS_SHOWN_MAX)
+    ).all()
     people: set[UUID | None] = {row.in_by_id, row.out_by_id, row.confirmed_by_id}
     people |= {agreement.agreed_by_id, agreement.confirmed_by_id} if agreement else set()
     people |= {sighting.seen_by_id} if sighting else set()
     people |= {scan.scanned_by_id for scan in scans}
+    people |= {scan.scanned_by_id for scan in offline_scans}
     people |= {each.answered_by_id for each in disputes}
     for each in corrections:
         people |= {each.proposed_by_id, each.decided_by_id}
     return Trail(
         *(row, slot, occasion, site, member),
         scans=list(scans),
+        offline_scans=list(offline_scans),
         sighting=sighting,
         flags=flags_at(session, row.community_id, row.occasion_id).get(row.member_id, ()),
         agreement=agreement,

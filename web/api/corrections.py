@@ -8,6 +8,7 @@ import marshmallow as ma
 from timebank.actors import Permission
 from timebank.contributions import Provenance
 from timebank.service import casework, corrections, disputes
+from timebank.service.attended import AttendedPage, attended
 from timebank.service.casework import CorrectionLine
 from timebank.service.correction_models import (
     TEXT_LENGTH_MAX,
@@ -18,7 +19,7 @@ from timebank.service.correction_models import (
 )
 from timebank.service.models import AttendanceState
 from timebank.service.trail import Trail, read_trail
-from web.api import Args, Out, area
+from web.api import Args, Out, QueryArgs, area
 from web.api.attendance import Moment
 from web.auth import allow, current_actor
 from web.fields import Choice, Date, Identifier, Text
@@ -134,6 +135,35 @@ class TrailOut(Out):
     disputes = ma.fields.List(ma.fields.Nested(DisputeOut), required=True)
 
 
+class AttendedOut(Out):
+    """One of one's own services that are over, also without an entry in the book."""
+
+    attendance_id = Identifier(required=True, attribute="row.id")
+    title = ma.fields.String(required=True, attribute="occasion.title")
+    occurs_on = Date(required=True, attribute="occasion.occurs_on")
+    slot_starts_at = ma.fields.AwareDateTime(required=True, attribute="slot.starts_at")
+    slot_ends_at = ma.fields.AwareDateTime(required=True, attribute="slot.ends_at")
+    state = Choice(AttendanceState, required=True, attribute="row.state")
+    counted_minutes = ma.fields.Integer(
+        required=True, allow_none=True, attribute="row.counted_minutes"
+    )
+    points = ma.fields.Integer(required=True, allow_none=True, attribute="row.points")
+    is_settled = ma.fields.Boolean(required=True)
+
+
+class AttendedPageOut(Out):
+    """A page of services, newest first."""
+
+    lines = ma.fields.List(ma.fields.Nested(AttendedOut), required=True)
+    next_cursor = Identifier(required=True, allow_none=True)
+
+
+class BeforeArgs(QueryArgs):
+    """Where the older services begin."""
+
+    before = Identifier(load_default=None)
+
+
 blueprint = area("corrections", "Where minutes came from, questions about them, corrections")
 
 
@@ -149,6 +179,16 @@ def show_provenance(attendance_id: UUID) -> dict[str, Any]:
         return _trail(read_trail(session, current_actor(), attendance_id=attendance_id))
 
 
+@blueprint.route("/me/services", methods=["GET"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.arguments(BeforeArgs, location="query")
+@blueprint.response(200, AttendedPageOut)
+def list_own_services(args: dict[str, Any]) -> AttendedPage:
+    """List one's own services that are over, also those without an entry, newest first."""
+    with reading() as session:
+        return attended(session, current_actor(), **args)
+
+
 # ---------------------------------------------------------------- questions
 
 
@@ -157,6 +197,7 @@ def show_provenance(attendance_id: UUID) -> dict[str, Any]:
 @blueprint.arguments(TextArgs)
 @blueprint.response(201, DisputeOut)
 @blueprint.leads_to("explain_dispute", dispute_id="id")
+@blueprint.leads_to("withdraw_dispute", dispute_id="id")
 def raise_dispute(args: dict[str, Any], attendance_id: UUID) -> Dispute:
     """Ask about one's own settled row; one question at a time."""
     with begin() as session:
@@ -170,6 +211,15 @@ def list_disputes() -> list[Dispute]:
     """List the questions that wait for an answer, oldest first."""
     with reading() as session:
         return [line.dispute for line in casework.open_disputes(session, current_actor())]
+
+
+@blueprint.route("/disputes/<uuid:dispute_id>/withdrawal", methods=["POST"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.response(200, DisputeOut)
+def withdraw_dispute(dispute_id: UUID) -> Dispute:
+    """Take one's own question back while nobody has answered; again changes nothing."""
+    with begin() as session:
+        return disputes.withdraw(session, current_actor(), dispute_id=dispute_id)
 
 
 @blueprint.route("/disputes/<uuid:dispute_id>/explanation", methods=["POST"])

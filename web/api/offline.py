@@ -12,6 +12,7 @@ import marshmallow as ma
 
 from timebank import clock
 from timebank.actors import Permission
+from timebank.people.names import masked_name
 from timebank.service import review, snapshot, sync
 from timebank.service.checkin import NONCE_LENGTH_MAX
 from timebank.service.decide import Effect, Intent, Status
@@ -97,6 +98,9 @@ class ToldScanOut(Out):
     outcome = Choice(Outcome, required=True)
     why = Choice(Why, required=True, allow_none=True)
     message = ma.fields.String(required=True)
+    name = ma.fields.String(
+        required=True, metadata={"description": "Whose it is, masked; empty for an unknown card."}
+    )
     is_replay = ma.fields.Boolean(required=True)
 
 
@@ -126,6 +130,10 @@ class PersonOut(Out):
     is_waiting_for_lead = ma.fields.Boolean(required=True)
     is_suspended = ma.fields.Boolean(required=True)
     is_own = ma.fields.Boolean(required=True)
+    volunteer_number = ma.fields.String(required=True)
+    is_in_review = ma.fields.Boolean(
+        required=True, metadata={"description": "A scan of theirs waits for a decision."}
+    )
     other_open = ma.fields.String(required=True, allow_none=True)
     cards = ma.fields.List(ma.fields.Nested(CardDigestsOut), required=True)
 
@@ -178,7 +186,9 @@ class TrayLineOut(Out):
     scanned_by = ma.fields.String(required=True, attribute="scanned_by_name")
     is_own = ma.fields.Boolean(required=True)
     come_at = ma.fields.AwareDateTime(required=True)
-    go_at = ma.fields.AwareDateTime(required=True)
+    go_at = ma.fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "None: may still be there."}
+    )
     scans = ma.fields.List(ma.fields.Nested(TrayScanOut), required=True)
 
 
@@ -186,7 +196,11 @@ class AcceptArgs(Args):
     """The time to write by hand; `volunteer_number` for a card that nobody knows."""
 
     in_at = Moment(required=True)
-    out_at = Moment(required=True)
+    out_at = Moment(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "None while the slot runs: still there."},
+    )
     volunteer_number = Text(load_default="", length_max=NUMBER_LENGTH_MAX)
 
 
@@ -311,6 +325,7 @@ def _told(each: Told) -> dict[str, Any]:
         "outcome": scan.outcome,
         "why": scan.why,
         "message": said_of(scan, clock.now()),
+        "name": masked_name(each.member_name) if each.member_name else "",
         "is_replay": each.is_replay,
     }
 
@@ -339,6 +354,8 @@ def _person(person: Person) -> dict[str, Any]:
     return {
         **{name: getattr(person, name) for name in names},
         "is_own": person.is_own,
+        "volunteer_number": person.volunteer_number,
+        "is_in_review": person.is_in_review,
         "other_open": person.other_open,
         "in_at_ms": _millis(person.in_at) if person.in_at else None,
         "out_at_ms": _millis(person.out_at) if person.out_at else None,

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from timebank.actors import Permission
 from timebank.errors import Refusal
+from timebank.messages import outbox
 from timebank.people import sign_in as rules
 from timebank.people.cards import latest_card
 from timebank.people.members import get_member
@@ -22,7 +23,7 @@ from web.i18n import N_, _
 from web.menu import Entry, Place, workplace_of
 from web.preferences import local_path
 from web.security import limiter
-from web.session import begin, reading
+from web.session import begin, reading, settings
 
 blueprint = Blueprint("account", __name__)
 
@@ -130,6 +131,8 @@ def show() -> str:
             "account/show.html",
             member=get_member(session, standing.actor, standing.member_id),
             card=latest_card(session, standing.actor, standing.member_id),
+            email=outbox.own_email(session, standing.actor),
+            is_mail_on=bool(settings().smtp_url),
             workplace=workplace_of(standing.roles),
             communities=communities_of_person(session, standing.person_id)
             if standing.person_id

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -26,7 +26,9 @@ from web.auth import allow, current_actor, current_standing
 from web.fields import Choice, Text
 from web.forms import Form
 from web.i18n import N_, _
+from web.leader_words import said_scan
 from web.menu import Entry
+from web.offline_words import said_result
 from web.session import begin, reading
 
 blueprint = Blueprint("corrections", __name__)
@@ -113,6 +115,17 @@ def ask(attendance_id: UUID) -> Answer:
     return _back_to_story(attendance_id)
 
 
+@blueprint.post("/record/dispute/<uuid:dispute_id>/withdraw")
+@allow(OWN)
+def withdraw_question(dispute_id: UUID) -> Response:
+    """Take one's own question back; pressing again changes nothing."""
+    with begin() as session:
+        dispute = disputes.withdraw(session, current_actor(), dispute_id=dispute_id)
+        attendance_id = dispute.attendance_id
+    flash(_("Taken back. You can ask again at any time."), "ok")
+    return _back_to_story(attendance_id)
+
+
 # ---------------------------------------------------------------- what waits
 
 
@@ -123,7 +136,7 @@ def list_open() -> str:
     return _list_page({}, Form(ExplainForm))
 
 
-@blueprint.post("/desk/disputes/<uuid:dispute_id>/explain")
+@blueprint.post("/desk/corrections/questions/<uuid:dispute_id>/explain")
 @allow(RUN)
 def explain(dispute_id: UUID) -> Answer:
     """Answer a question by an explanation."""
@@ -150,7 +163,7 @@ def explain(dispute_id: UUID) -> Answer:
 @blueprint.get("/desk/corrections/new/<uuid:attendance_id>")
 @allow(RUN)
 def ask_new(attendance_id: UUID) -> str:
-    """Show the form of a proposal."""
+    """Show the form of a proposal; an address may bring other times along, such as a scan's."""
     return _propose_page(attendance_id, None)
 
 
@@ -266,6 +279,8 @@ def _story_page(attendance_id: UUID, form: Form) -> str:
     return render_template(
         "corrections/story.html",
         trail=trail,
+        said_scan=said_scan,
+        said_result=said_result,
         form=form,
         frame="phone.html" if trail.is_own else "desk.html",
         may_propose=actor.may(RUN) and not trail.is_own,
@@ -304,7 +319,8 @@ def _present(line: SettledRow) -> Form:
     came = max(row.in_at, slot.starts_at) if row.in_at else slot.starts_at
     left = min(row.out_at, slot.ends_at) if row.out_at else slot.ends_at
     times = {
-        name: timing.local_text(each, zone, each) for name, each in (("come", came), ("go", left))
+        name: request.args.get(name, "")[:CLOCK_LENGTH_MAX] or timing.local_text(each, zone, each)
+        for name, each in (("come", came), ("go", left))
     }
     return Form(ProposeForm, {"presence": "there", **times})
 

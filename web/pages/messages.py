@@ -55,9 +55,7 @@ def mark_read() -> Response:
 @allow(Permission.SEE_OWN_RECORD)
 def mail() -> str:
     """Show the address."""
-    with reading() as session:
-        email = outbox.own_email(session, current_actor())
-    return _mail_page(Form(MailForm, {"email": email}))
+    return _mail_page(None)
 
 
 @blueprint.post("/mail")
@@ -77,5 +75,12 @@ def set_mail() -> Response | tuple[str, int]:
     return _mail_page(form), form.status
 
 
-def _mail_page(form: Form) -> str:
-    return render_template("messages/mail.html", form=form, is_mail_on=bool(settings().smtp_url))
+def _mail_page(form: Form | None) -> str:
+    with reading() as session:
+        email = outbox.own_email(session, current_actor())
+    return render_template(
+        "messages/mail.html",
+        form=form or Form(MailForm, {"email": email}),
+        email=email,
+        is_mail_on=bool(settings().smtp_url),
+    )

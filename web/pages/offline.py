@@ -61,6 +61,8 @@ def worker() -> Response:
     text = f"const RELEASE = {json.dumps(release)};\n" + assets()[WORKER].content.decode()
     response = Response(text, content_type="text/javascript; charset=utf-8")
     response.cache_control.no_cache = True
+    # every page of the leader leads to this one where there is no network
+    response.headers["Service-Worker-Allowed"] = url_for("leader.list_all")
     return response
 
 

@@ -42,6 +42,12 @@ class AcceptForm(Args):
     )
 
 
+class AcceptHereForm(AcceptForm):
+    """The same while the slot runs: who is still there has not left."""
+
+    go = Text(load_default="", length_max=CLOCK_LENGTH_MAX, metadata={"label": N_("Left at")})
+
+
 class DismissForm(Args):
     """Why a scan is left without effect."""
 
@@ -71,12 +77,12 @@ def decide(scan_id: UUID) -> str:
 @allow(RUN)
 def accept(scan_id: UUID) -> Answer:
     """Write the time by hand; another person confirms it."""
-    form = Form.read(AcceptForm)
+    line = _line(scan_id)
+    form = Form.read(_accept_form(line))
     if not form.is_valid:
-        return _decide_page(_line(scan_id), form, Form(DismissForm)), form.status
+        return _decide_page(line, form, Form(DismissForm)), form.status
     try:
         with begin() as session:
-            line = review.tray_line(session, current_actor(), scan_id)
             come, go = _times(line, form)
             review.accept(
                 session,
@@ -121,26 +127,40 @@ def _line(scan_id: UUID) -> TrayLine:
         return review.tray_line(session, current_actor(), scan_id)
 
 
-def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime]:
-    """Return begin and end as typed."""
+def _times(line: TrayLine, form: Form) -> tuple[datetime, datetime | None]:
+    """Return begin and end as typed; no end: still there.
+
+    Raises:
+        WrongTimes: `wrong_times`, not a time of day.
+    """
     zone, slot = current_standing().community.time_zone, line.slot
-    come, go = (
-        timing.moment_near(slot.starts_at, slot.ends_at, form.data[name], zone)
-        for name in ("come", "go")
-    )
-    return come, go
+    come = timing.moment_near(slot.starts_at, slot.ends_at, form.data["come"], zone)
+    if not form.data["go"]:
+        return come, None
+    return come, timing.moment_near(slot.starts_at, slot.ends_at, form.data["go"], zone)
+
+
+def _accept_form(line: TrayLine) -> type[AcceptForm]:
+    return AcceptHereForm if line.is_running else AcceptForm
 
 
 def _proposed(line: TrayLine) -> Form:
+    return Form(_accept_form(line), _clock_texts(line))
+
+
+def _clock_texts(line: TrayLine) -> dict[str, str]:
+    """Return the times that are proposed, as they are typed."""
     zone = current_standing().community.time_zone
-    times = {
-        name: timing.local_text(moment, zone, moment)
-        for name, moment in (("come", line.come_at), ("go", line.go_at))
-    }
-    return Form(AcceptForm, times)
+    times = (("come", line.come_at), ("go", line.go_at))
+    return {name: timing.local_text(moment, zone, moment) for name, moment in times if moment}
 
 
 def _decide_page(line: TrayLine, form: Form, dismissal: Form) -> str:
     return render_template(
-        "leader/review_one.html", line=line, form=form, dismissal=dismissal, said_why=said_why
+        "leader/review_one.html",
+        line=line,
+        form=form,
+        dismissal=dismissal,
+        said_why=said_why,
+        times=_clock_texts(line),
     )

@@ -1,5 +1,6 @@
 """The volunteer's phone: home, statements, pay code, service days."""
 
+from itertools import groupby
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from timebank.actors import Permission
 from timebank.service import calendar, record, signup, waiting
+from timebank.service.attended import attended
 from timebank.service.record import Book
 from web.auth import allow, current_actor
 from web.fields import Identifier
@@ -38,6 +40,17 @@ class StatementQuery(ma.Schema):
     before = Identifier(load_default=None)
 
 
+class DaysQuery(ma.Schema):
+    """Which month of the service days."""
+
+    class Meta:
+        """Options of marshmallow: a link may carry more than we know."""
+
+        unknown = ma.EXCLUDE
+
+    month = ma.fields.String(load_default="")
+
+
 @blueprint.get("/")
 @allow(Permission.SEE_OWN_RECORD)
 def home() -> str:
@@ -61,6 +74,16 @@ def statement(book: str) -> str:
     return render_template("volunteer/statement.html", page=page, is_newest=before is None)
 
 
+@blueprint.get("/services")
+@allow(Permission.SEE_OWN_RECORD)
+def services() -> str:
+    """Show the services that are over, also those of which nothing stands in the book."""
+    query = Form.read(StatementQuery, request.args)
+    with reading() as session:
+        page = attended(session, current_actor(), before=query.data.get("before"))
+    return render_template("volunteer/services.html", page=page)
+
+
 @blueprint.get("/pay-code")
 @allow(Permission.SEE_OWN_RECORD)
 def pay_code() -> str:
@@ -78,10 +101,23 @@ def pay_code_plate() -> str:
 @blueprint.get("/days")
 @allow(Permission.TAKE_PART)
 def days() -> str:
-    """Show what is on in the coming weeks."""
+    """Show the reader's own sign-ups, then what else is on in one month, day by day."""
+    wanted = Form.read(DaysQuery, request.args).data.get("month", "")
     with reading() as session:
         lines = calendar.upcoming_slots(session, current_actor())
-    return render_template("volunteer/days.html", lines=lines)
+    own = [line for line in lines if line.is_mine or line.place_in_line]
+    others = [line for line in lines if not (line.is_mine or line.place_in_line)]
+    months = {f"{line.occasion.occurs_on:%Y-%m}": line.occasion.occurs_on for line in others}
+    chosen = wanted if wanted in months else next(iter(months), "")
+    shown = [line for line in others if f"{line.occasion.occurs_on:%Y-%m}" == chosen]
+    by_day = groupby(shown, key=lambda line: line.occasion.occurs_on)
+    return render_template(
+        "volunteer/days.html",
+        own=own,
+        months=months,
+        chosen=chosen,
+        days=[(on, list(group)) for on, group in by_day],
+    )
 
 
 @blueprint.get("/days/<uuid:occasion_id>")

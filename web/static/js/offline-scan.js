@@ -28,6 +28,7 @@ export const readScan = async (text) => {
   if (/^1\d+$/.test(folded) && folded.length === CARD_DIGITS && hasCheckDigit(folded)) {
     return { kind: "digits", code: folded, digest: await sha256(folded) };
   }
+  if (/^V\d{1,8}$/.test(folded)) return { kind: "number", code: folded, digest: null };
   const token = /(?:^|\/)C\/([A-Z0-9.-]+)\/?$/.exec(folded);
   if (!token) return { kind: "unknown", code: "", digest: null };
   const digest = await sha256(token[1]);

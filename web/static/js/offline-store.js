@@ -92,6 +92,10 @@ const stateOf = (list, occasion, person) => {
 };
 
 const found = (occasion, read) => {
+  if (read.kind === "number") {
+    const wanted = Number(read.code.slice(1));
+    return { person: occasion.people.find((each) => Number(each.volunteer_number.slice(1)) === wanted), card: null };
+  }
   if (read.member_id) return { person: occasion.people.find((each) => each.member_id === read.member_id), card: null };
   const has = (card) => card.token_digest === read.digest || card.digits_digest === read.digest;
   const person = occasion.people.find((each) => each.cards.some(has));
@@ -109,7 +113,6 @@ const nobody = (list, occasion, moment) => {
 // Decides on the list as it is now, and writes what follows into it.
 const decided = (list, occasion, read, moment) => {
   if (isOld(list, moment)) return [kept("snapshot_old"), null];
-  if (read.kind === "unknown") return [nobody(list, occasion, moment), null];
   const { person, card } = found(occasion, read);
   if (!person) return [kept("unknown_card"), null];
   const scan = {
@@ -131,6 +134,19 @@ const decided = (list, occasion, read, moment) => {
   return [decision, person];
 };
 
+// What is no code, or a number that is not on the list: answered, and nothing is kept.
+const answeredOnly = (list, occasion, read, moment) => {
+  if (read.kind === "unknown") return { decision: nobody(list, occasion, moment), name: "" };
+  if (read.kind === "number" && !found(occasion, read).person) {
+    return { decision: { status: "refused", effect: "none", reason: "not_on_list", details: { number: read.code } }, name: "" };
+  }
+  return null;
+};
+
+// The number on the list and the masked name, as the page shows them.
+const labelOf = (occasion, person, read) =>
+  person ? `${occasion.people.indexOf(person) + 1}. ${person.name}` : read.kind === "digits" ? `…${read.code.slice(-4)}` : "";
+
 // One scan: decided by the list, queued for the book. `read` is what was read, with what the button said.
 export const take = (occasionId, read) =>
   transact("readwrite", async (keep, queue) => {
@@ -138,7 +154,12 @@ export const take = (occasionId, read) =>
     const list = await asked(keep.get("list"));
     const occasion = list.occasions.find((each) => each.id === occasionId);
     const device_at_ms = Date.now();
-    const [decision, person] = decided(list, occasion, read, device_at_ms + (device.offset_ms ?? 0));
+    const moment = device_at_ms + (device.offset_ms ?? 0);
+    const answered = answeredOnly(list, occasion, read, moment);
+    if (answered) return answered;
+    const [decision, person] = decided(list, occasion, read, moment);
+    const isNamed = read.kind === "number";
+    const label = labelOf(occasion, person, read);
     const sequence = device.sequence + 1;
     keep.put({ ...device, sequence }, "device");
     keep.put(list, "list");
@@ -147,14 +168,15 @@ export const take = (occasionId, read) =>
       sequence,
       by: list.leader_id,
       occasion_id: occasionId,
-      kind: read.kind,
-      code: read.code,
-      member_id: read.member_id ?? null,
+      label,
+      kind: isNamed ? "name" : read.kind,
+      code: isNamed ? "" : read.code,
+      member_id: isNamed ? person.member_id : (read.member_id ?? null),
       intent: read.intent,
       device_at_ms,
       offset_ms: device.offset_ms,
       snapshot_at_ms: list.made_at_ms,
       decision: { status: decision.status, effect: decision.effect, reason: decision.reason },
     });
-    return { decision, name: person?.name ?? "" };
+    return { decision, name: label };
   });

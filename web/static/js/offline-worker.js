@@ -37,6 +37,15 @@ const opened = async (request) => {
   }
 };
 
+// Any other page of the leader without a network: the page that works without one, not the browser's error.
+const elsewhere = async (request) => {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    return (await caches.match(RELEASE.page)) ?? Response.error();
+  }
+};
+
 // A file is asked for by its content's mark; a module that another one imports carries that one's mark, so by name.
 const file = async (request) => {
   const cache = await caches.open(CACHE);
@@ -58,5 +67,6 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== self.location.origin) return;
   if (request.mode === "navigate" && pathname === RELEASE.page) event.respondWith(opened(request));
+  else if (request.mode === "navigate") event.respondWith(elsewhere(request));
   else if (pathname.startsWith("/assets/")) event.respondWith(file(request));
 });

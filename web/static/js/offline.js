@@ -60,7 +60,9 @@ const rowOf = (person, place) => {
   const row = byId("person").content.cloneNode(true);
   const isIn = person.attendance === "in";
   row.querySelector("[data-name]").textContent = `${place + 1}. ${person.name}`;
-  row.querySelector("[data-state]").textContent = WORDS.states[person.attendance];
+  const isDoubtful = person.is_in_review && (isIn || person.attendance === "enrolled");
+  row.querySelector("[data-state]").textContent = isDoubtful ? WORDS.in_review : WORDS.states[person.attendance];
+  row.firstElementChild.dataset.text = `${place + 1} ${person.name} ${person.volunteer_number}`.toUpperCase();
   const button = row.querySelector("button");
   button.hidden = !isIn && person.attendance !== "enrolled";
   button.dataset.member = person.member_id;
@@ -77,6 +79,18 @@ const showList = (list) => {
   chooser.replaceChildren(...options);
   const occasion = list?.occasions.find((each) => each.id === chooser.value);
   byId("people").replaceChildren(...(occasion?.people ?? []).map(rowOf));
+  find();
+};
+
+// By a visible character of the masked name, the number on the list or the volunteer number.
+const find = () => {
+  const wanted = byId("find").value.normalize("NFKC").trim().toUpperCase();
+  let foundCount = 0;
+  for (const row of byId("people").children) {
+    row.hidden = !row.dataset.text.includes(wanted);
+    foundCount += row.hidden ? 0 : 1;
+  }
+  only("not-found", wanted !== "" && foundCount === 0);
 };
 
 const show = async () => {
@@ -140,6 +154,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 byId("occasion").addEventListener("change", () => show());
+byId("find").addEventListener("input", find);
 
 // ---------------------------------------------------------------- telling the book
 
@@ -163,21 +178,31 @@ const fetched = async () => {
 };
 
 const tell = async (list, device, rows) => {
-  const scans = rows.map(({ by, ...row }) => row);
+  const scans = rows.map(({ by, label, ...row }) => row);
   const body = JSON.stringify({ device: device.id, sent_at_ms: Date.now(), scans });
   const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": list.csrf_token };
   return asked(TELL_AT, { method: "POST", headers, body });
 };
 
-const showTold = (results) => {
-  const doubts = results.filter((each) => each.outcome !== "accepted");
-  byId("told").replaceChildren(
-    ...doubts.map((each) => {
-      const line = byId(`told-${each.outcome}`).content.cloneNode(true);
-      line.querySelector("[data-text]").textContent = each.message;
-      return line;
-    }),
-  );
+const isPromised = ({ decision }) => decision.effect !== "none" || decision.status === "review";
+
+const toldLine = (kind, text) => {
+  const line = byId(`told-${kind}`).content.cloneNode(true);
+  line.querySelector("[data-text]").textContent = text;
+  return line;
+};
+
+// First how many came in and how many wait, then each that is not simply in the book, with its name.
+const showTold = (results, rows) => {
+  const sent = new Map(rows.map((row) => [row.nonce, row]));
+  const named = results.map((each) => ({ ...each, name: sent.get(each.nonce)?.label || each.name || WORDS.unnamed }));
+  const waiting = named.filter((each) => each.outcome === "review");
+  const entered = named.filter((each) => each.outcome !== "review" && isPromised(sent.get(each.nonce)));
+  const names = [...new Set(waiting.map((each) => each.name))].join(WORDS.comma);
+  const facts = { entered: entered.length, review: waiting.length, names };
+  const summary = toldLine(waiting.length ? "review" : "done", filled(waiting.length ? WORDS.sent_some : WORDS.sent_all, facts));
+  const doubts = named.filter((each) => each.outcome !== "accepted");
+  byId("told").replaceChildren(summary, ...doubts.map((each) => toldLine(each.outcome, `${each.name}${WORDS.comma}${each.message}`)));
 };
 
 const tellAll = async () => {
@@ -193,7 +218,7 @@ const tellAll = async () => {
     await forget(answer.scans.map((each) => each.nonce));
   }
   if (own.length) {
-    showTold(results);
+    showTold(results, own);
     fresh = (await fetched()) ?? fresh;
   }
   await inTurn(() => keepList(fresh.list, fresh.offset));
