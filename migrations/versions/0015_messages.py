@@ -5,7 +5,7 @@ A question that is taken back was answered by nobody: its state is `withdrawn`, 
 
 from migrations.words import add_words, rewrite_check, take_words
 
-revision = "0019_messages"
+revision = "0015_messages"
 down_revision = "0014_checkin"
 branch_labels = None
 depends_on = None
