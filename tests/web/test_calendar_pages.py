@@ -13,7 +13,7 @@ from ledger import clock
 from ledger.database import Database
 from ledger.ids import new_id
 from tests.makers import make_community
-from tests.service.test_statement_counts import counted
+from tests.statements import counted
 from tests.visitors import send
 from tests.web.service_pages import DAY, TITLE, Day, at, make_day
 from timebank.actors import Actor
@@ -135,12 +135,12 @@ def test_two_thousand_occasions_cost_as_many_statements_as_one(
 ) -> None:
     counts = []
     for path in (CALENDAR, FEED):
-        with counted(day.database) as few:
+        with counted() as few:
             client.get(path)
         counts.append(len(few))
     _many(day)
     for number, path in enumerate((CALENDAR, FEED)):
-        with counted(day.database) as statements:
+        with counted() as statements:
             text = _text(client, path)
         assert len(statements) == counts[number]
         assert text.count("值守") == MANY
@@ -242,7 +242,7 @@ def test_an_address_is_kept_corrected_and_forgotten(day: Day) -> None:
 def test_the_inbox_does_not_grow_with_its_messages(day: Day) -> None:
     charlie, counts = day.browsers["charlie"], []
     for _ in range(2):
-        with counted(day.database) as statements:
+        with counted() as statements:
             _text(charlie, "/me/messages/")
         counts.append(len(statements))
         with day.database.begin() as session:

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from ledger import clock
 from ledger.database import Database
-from tests.service.test_statement_counts import counted
+from tests.statements import counted
 from tests.visitors import send
 from tests.web.service_pages import Day, at, make_day
 from timebank.actors import Actor, Role
@@ -215,7 +215,7 @@ def test_neither_list_nor_tray_cost_more_with_more_people(day: Day) -> None:
     bob = day.browsers["bob"]
 
     def cost(path: str) -> int:
-        with counted(day.database) as seen:
+        with counted() as seen:
             assert bob.get(path).status_code == 200
         return len(seen)
 
