@@ -30,7 +30,7 @@ from ledger import clock
 from tests.api.world import NOW, Neighbourhood
 from web.security import limiter
 
-EXAMPLES = 10
+EXAMPLES = 7
 CHAINS = 40
 STEPS = 6
 ANSWERS_MIN = 500

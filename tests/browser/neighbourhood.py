@@ -5,7 +5,7 @@ service runs from 9:00 to 11:30 at the market; the next one is planned.
 """
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock, seal
 from ledger.database import Database
 from ledger.ids import new_id
+from tests.browser.proposals import propose_rule
 from tests.browser.watch import keep_watch
 from tests.makers import PASSWORD, SignIn
 from timebank import codes
@@ -34,12 +35,11 @@ from timebank.insight.webhook_models import (
 from timebank.people import cards, members, organisations, pins, sign_ins
 from timebank.people.cards import IssuedCard
 from timebank.people.models import Community, Member
-from timebank.rewards import points, proposals
+from timebank.rewards import points
 from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
-from timebank.rewards.windows import Window
 from timebank.service import (
     checkin,
     corrections,
@@ -218,19 +218,8 @@ def _doubt(session: Session, place: Neighbourhood) -> None:
 
 def _propose(session: Session, place: Neighbourhood) -> None:
     """Let the social worker propose a points rule with something of everything."""
-    rule = replace(
-        points.FIRST_RULE,
-        points_per_hour_by_category={"safety": 4},
-        points_per_attendance_by_category={"outreach": 3},
-        factors_by_place={str(place.today.site_id): 120},
-        windows=(Window("22:00", "06:00", 150),),
-        attendance_minutes_max=120,
-        daily_points_max=10,
-    )
-    made = proposals.propose(
-        session, place.actor("social_worker"), starts_on=date(2027, 1, 1), rule=rule
-    )
-    place.proposal_id = made.id
+    desk = place.actor("social_worker")
+    place.proposal_id = propose_rule(session, desk, place.today.site_id)
 
 
 def _found(session: Session) -> Community:
@@ -374,19 +363,12 @@ def _question(session: Session, place: Neighbourhood) -> None:
                 Attendance.member_id == place.people["volunteer"].id,
             )
         ).one()
-        asked = disputes.ask(
-            session, place.actor("volunteer"), attendance_id=row_id, text="我十点才到"
-        )
-        proposed = corrections.propose(
-            session,
-            place.actor("leader"),
-            attendance_id=row_id,
-            in_at=local("10:00", LAST_MONTH),
-            out_at=local("11:30", LAST_MONTH),
-            reason="签到表上写的是十点",
-        )
-        place.attendance_id, place.correction_id = row_id, proposed.id
-        place.dispute_id = asked.id
+        volunteer, leader = place.actor("volunteer"), place.actor("leader")
+        asked = disputes.ask(session, volunteer, attendance_id=row_id, text="我十点才到")
+        right = {"in_at": local("10:00", LAST_MONTH), "out_at": local("11:30", LAST_MONTH)}
+        why = "签到表上写的是十点"
+        made = corrections.propose(session, leader, attendance_id=row_id, reason=why, **right)
+        place.attendance_id, place.correction_id, place.dispute_id = row_id, made.id, asked.id
 
 
 def _watch(session: Session, place: Neighbourhood) -> None:

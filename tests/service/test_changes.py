@@ -23,7 +23,6 @@ from timebank.service.errors import (
     OccasionCancelled,
     OccasionSettled,
     PlacesTaken,
-    SeriesOver,
     WrongField,
     WrongTimes,
 )
@@ -31,7 +30,6 @@ from timebank.service.models import (
     AttendanceState,
     Occasion,
     OccasionKind,
-    OccasionStatus,
     Series,
 )
 from timebank.service.occasions import Activity, SlotPlan
@@ -325,74 +323,6 @@ def test_a_rule_that_never_occurs_is_refused(world: World, rule: str, starts_on:
 
 
 # ---------------------------------------------------------------- the end of a series
-
-
-@pytest.mark.databases("sqlite", "postgresql")
-def test_a_series_ends_in_one_step_and_each_member_is_told_once(world: World) -> None:
-    series = _series(world)
-    first, second, third = _plan(world, series)
-    world.enrol(second, world.charlie, world.dora)
-    world.enrol(third, world.charlie)
-
-    with clock.at(SIGN_UP_TIME):
-        ending = changes.end_series(
-            world.session,
-            world.desk,
-            series_id=series.id,
-            from_on=date(2026, 12, 1),
-            reason="换人",
-        )
-        again = changes.end_series(
-            world.session,
-            world.desk,
-            series_id=series.id,
-            from_on=date(2026, 12, 1),
-            reason="换人",
-        )
-
-    assert ending.called_off == [second, third]
-    assert again.called_off == []
-    assert first.status is OccasionStatus.PLANNED
-    [message] = _told(world, world.charlie)
-    assert (message.kind, message.facts["count"]) == (MessageKind.SERIES_ENDED, 2)
-    assert message.facts["when"] == "2026-12-09 9:00"
-    assert len(_told(world, world.dora)) == 1
-    assert _plan(world, series, date(2027, 3, 31)) == []
-    with clock.at(SIGN_UP_TIME), pytest.raises(SeriesOver):
-        repeating.add_day(
-            world.session, world.desk, series_id=series.id, occurs_on=date(2026, 12, 1)
-        )
-
-
-def test_a_day_at_which_people_have_come_is_kept_when_its_series_ends(world: World) -> None:
-    series = _series(world)
-    first, *others = _plan(world, series)
-    world.enrol(first, world.charlie)
-    with clock.at(local("8:58")):
-        world.press(world.charlie, first)
-        ending = changes.end_series(
-            world.session, world.desk, series_id=series.id, from_on=SERVICE_DAY, reason="换人"
-        )
-
-    assert ending.kept == [first]
-    assert ending.called_off == others
-    assert first.status is OccasionStatus.PLANNED
-
-
-def test_a_series_is_not_ended_in_the_past(world: World) -> None:
-    series = _series(world)
-
-    with clock.at(SIGN_UP_TIME), pytest.raises(WrongField):
-        changes.end_series(
-            world.session,
-            world.desk,
-            series_id=series.id,
-            from_on=SIGN_UP_TIME.date() - timedelta(days=1),
-            reason="换人",
-        )
-
-
-# ---------------------------------------------------------------- places
 
 
 def test_places_never_go_below_who_is_on_the_list(world: World) -> None:

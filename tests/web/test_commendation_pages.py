@@ -194,8 +194,8 @@ def test_nobody_ticked_is_told(desk: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"evidence_digest": "x"}, {"rule_version": "１"}, {"period_to": ""}, {"stars": "5"}],
-    ids=["digest", "full-width digit", "no period", "unknown field"],
+    [{"evidence_digest": "x"}, {"rule_version": "1.0"}, {"period_to": ""}, {"stars": "5"}],
+    ids=["digest", "fraction", "no period", "unknown field"],
 )
 def test_a_forged_page_is_refused(
     desk: FlaskClient, database: Database, world: World, changes: dict[str, str]

@@ -154,13 +154,17 @@ def test_a_forms_digits_become_numbers_and_its_boxes_flags(app: Flask) -> None:
     assert form.data == {"pieces": 3, "ready": True, "colours": [Colour.RED, Colour.GREEN]}
 
 
-@pytest.mark.parametrize("typed", ["３", "1.5", "1_0", "+3", "0", "100", "-1", "abc"])
+@pytest.mark.parametrize("typed", ["三", "1.5", "1_0", "+3", "0", "100", "-1", "abc"])
 def test_a_forms_other_numbers_are_refused_and_kept_as_typed(app: Flask, typed: str) -> None:
     form = _form(app, pieces=typed)
 
     assert not form.is_valid
     assert form.value("pieces") == typed
     assert len(form.errors("pieces")) == 1
+
+
+def test_a_form_takes_the_digits_of_a_chinese_keyboard(app: Flask) -> None:
+    assert _form(app, pieces="１２").data["pieces"] == 12
 
 
 def test_an_empty_field_is_not_sent(app: Flask) -> None:

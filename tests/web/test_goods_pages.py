@@ -120,7 +120,7 @@ def test_goods_come_in_with_photo_and_pieces_once(
         ({"maker_number": "V9999"}, "没有这位志愿者"),
         ({"maker_number": "abc"}, "格式"),
         ({"pieces": "0"}, "1 到 10000"),
-        ({"pieces": "３"}, "整数"),
+        ({"pieces": "三"}, "整数"),
         ({"photo": (io.BytesIO(b"just text"), "photo.jpg")}, "不是能打开的照片"),
     ],
 )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
@@ -217,8 +217,30 @@ class _Read(NamedTuple):
 
 def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> list[TrayLine]:
     """Return the lines of the tray whose scans fulfil a condition."""
+    read = [_Read(*each) for each in session.execute(_tray(condition))]
+    slots = _slots(session, actor, {each.occasion.id for each in read})
+    lines = []
+    for _, group in groupby(read, key=lambda each: _key(each.scan)):
+        same = list(group)
+        first = same[0]
+        lines.append(
+            TrayLine(
+                scans=[each.scan for each in same],
+                occasion=first.occasion,
+                slot=_slot_at(slots[first.occasion.id], first.scan.scanned_at),
+                member=first.member,
+                scanned_by_name=first.scanned_by_name,
+                is_own=first.member is not None and first.member.id == actor.member_id,
+                row=first.row,
+            )
+        )
+    return sorted(lines, key=lambda line: (line.scans[0].scanned_at, line.scans[0].id))
+
+
+def _tray(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Return the query of told scans with what belongs to each, people together."""
     scanner = aliased(Member)
-    found = session.execute(
+    return (
         select(OfflineScan, Occasion, Member, scanner.name, Attendance)
         .join(
             Occasion,
@@ -253,24 +275,6 @@ def _lines(session: Session, actor: Actor, condition: ColumnElement[bool]) -> li
         .order_by(OfflineScan.occasion_id, OfflineScan.member_id, OfflineScan.scanned_at)
         .limit(LISTED_MAX)
     )
-    read = [_Read(*each) for each in found]
-    slots = _slots(session, actor, {each.occasion.id for each in read})
-    lines = []
-    for _, group in groupby(read, key=lambda each: _key(each.scan)):
-        same = list(group)
-        first = same[0]
-        lines.append(
-            TrayLine(
-                scans=[each.scan for each in same],
-                occasion=first.occasion,
-                slot=_slot_at(slots[first.occasion.id], first.scan.scanned_at),
-                member=first.member,
-                scanned_by_name=first.scanned_by_name,
-                is_own=first.member is not None and first.member.id == actor.member_id,
-                row=first.row,
-            )
-        )
-    return sorted(lines, key=lambda line: (line.scans[0].scanned_at, line.scans[0].id))
 
 
 def _waits(community_id: UUID) -> ColumnElement[bool]:

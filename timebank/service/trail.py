@@ -118,26 +118,8 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
     row, slot, occasion, site, member, agreement, policy, sighting = found
     corrections = _of_row(session, row, Correction, Correction.proposed_at)
     disputes = _of_row(session, row, Dispute, Dispute.raised_at)
-    scans = session.scalars(
-        select(ScanEvent)
-        .where(
-            ScanEvent.community_id == row.community_id,
-            ScanEvent.occasion_id == row.occasion_id,
-            ScanEvent.member_id == row.member_id,
-        )
-        .order_by(ScanEvent.scanned_at, ScanEvent.id)
-        .limit(SCANS_SHOWN_MAX)
-    ).all()
-    offline_scans = session.scalars(
-        select(OfflineScan)
-        .where(
-            OfflineScan.community_id == row.community_id,
-            OfflineScan.occasion_id == row.occasion_id,
-            OfflineScan.member_id == row.member_id,
-        )
-        .order_by(OfflineScan.scanned_at, OfflineScan.id)
-        .limit(SCANS_SHOWN_MAX)
-    ).all()
+    scans = _scans(session, row, ScanEvent)
+    offline_scans = _scans(session, row, OfflineScan)
     people: set[UUID | None] = {row.in_by_id, row.out_by_id, row.confirmed_by_id}
     people |= {agreement.agreed_by_id, agreement.confirmed_by_id} if agreement else set()
     people |= {sighting.seen_by_id} if sighting else set()
@@ -148,8 +130,8 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
         people |= {each.proposed_by_id, each.decided_by_id}
     return Trail(
         *(row, slot, occasion, site, member),
-        scans=list(scans),
-        offline_scans=list(offline_scans),
+        scans=scans,
+        offline_scans=offline_scans,
         sighting=sighting,
         flags=flags_at(session, row.community_id, row.occasion_id).get(row.member_id, ()),
         agreement=agreement,
@@ -205,6 +187,21 @@ def _row(actor: Actor, attendance_id: UUID) -> Select[*tuple[Any, ...]]:
         )
         .where(Attendance.community_id == actor.community_id, Attendance.id == attendance_id)
     )
+
+
+def _scans(session: Session, row: Attendance, table: Any) -> list[Any]:
+    """Return the scans of the row's member at its occasion, oldest first."""
+    found = session.scalars(
+        select(table)
+        .where(
+            table.community_id == row.community_id,
+            table.occasion_id == row.occasion_id,
+            table.member_id == row.member_id,
+        )
+        .order_by(table.scanned_at, table.id)
+        .limit(SCANS_SHOWN_MAX)
+    )
+    return list(found)
 
 
 def _of_row(session: Session, row: Attendance, table: Any, moment: Any) -> list[Any]:

@@ -390,14 +390,6 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 def _confirmation(done: Confirmation) -> dict[str, Any]:
-    return {
-        "occasion": done.occasion,
-        "settled": done.settled,
-        "waiting": [
-            {"attendance_id": line.row.id, "reason": reason} for line, reason in done.waiting
-        ],
-        "overruled": done.overruled,
-        "open_count": done.open_count,
-        "minutes": done.minutes,
-        "points": done.points,
-    }
+    waiting = [{"attendance_id": line.row.id, "reason": reason} for line, reason in done.waiting]
+    same = ("occasion", "settled", "overruled", "open_count", "minutes", "points")
+    return {"waiting": waiting, **{name: getattr(done, name) for name in same}}
