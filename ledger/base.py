@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from ledger.columns import Day, Digest, Flag, Key, Minor, Text, Timestamp
 
@@ -36,6 +36,20 @@ class Base(DeclarativeBase):
 def community_key() -> Mapped[UUID]:
     """Return the column that begins every primary key."""
     return mapped_column("community_id", Key, primary_key=True)
+
+
+def refers(
+    key: InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None], table: type[Base]
+) -> sa.ColumnElement[bool]:
+    """Return the condition of a join: the row of `table` that a key refers to, in its community.
+
+    Args:
+        key: a column that holds an id, of a table or of an alias, such as `Attendance.slot_id`.
+        table: the table (or alias) whose id it is, such as `Slot`.
+    """
+    one: Any = key.parent.entity
+    other: Any = table
+    return sa.and_(other.community_id == one.community_id, other.id == key)
 
 
 SQLITE_ONLY = {"only_on": "sqlite"}

@@ -19,6 +19,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.schema import Account, Act, ItemKind, Posting, SealItem, Transaction
 
 EVENT_COUNT_MAX = 1_000
@@ -178,9 +179,7 @@ def _legs(session: Session, community_id: UUID, ids: list[UUID]) -> dict[UUID, l
     legs: dict[UUID, list[EventLeg]] = {transaction_id: [] for transaction_id in ids}
     if not ids:
         return legs
-    of_account = sa.and_(
-        Account.community_id == Posting.community_id, Account.id == Posting.account_id
-    )
+    of_account = refers(Posting.account_id, Account)
     rows = session.execute(
         sa.select(
             Posting.transaction_id,
@@ -209,7 +208,7 @@ def _accounts(session: Session, community_id: UUID, ids: list[UUID]) -> _Found:
 def _acts(session: Session, community_id: UUID, ids: list[UUID]) -> _Found:
     if not ids:
         return {}
-    of_account = sa.and_(Account.community_id == Act.community_id, Account.id == Act.account_id)
+    of_account = refers(Act.account_id, Account)
     rows = session.execute(
         sa.select(Act.id, Act.recorded_at, Act.kind, Account.code, Act.closed_through_on)
         .join(Account, of_account, isouter=True)

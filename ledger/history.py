@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.errors import UnknownAccount
 from ledger.reports import STATEMENT_LIMIT_MAX, Line, Statement
 from ledger.schema import Account, Activity, Outbox, Posting, SealItem, Transaction
@@ -164,13 +165,7 @@ def _moved(
     """Return the query of the posted amounts of an account that count."""
     query = (
         sa.select(Posting.amount_minor)
-        .join(
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Posting.community_id,
-                Transaction.id == Posting.transaction_id,
-            ),
-        )
+        .join(Transaction, refers(Posting.transaction_id, Transaction))
         .where(
             Posting.community_id == community_id,
             Posting.account_id == account_id,

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock, doors, entries, ids, replays
+from ledger.base import refers
 from ledger.checks import check_account, check_draft, check_reason, check_texts
 from ledger.errors import (
     AccountDiffers,
@@ -72,12 +73,7 @@ def open_account(  # noqa: PLR0913  # the facts of an account, each named at the
     account_id = doors.of(session).open_account(facts, account_hash(facts))
     account, floor_found, ceiling_found = session.execute(
         sa.select(Account, BalanceRow.floor_minor, BalanceRow.ceiling_minor)
-        .outerjoin(
-            BalanceRow,
-            sa.and_(
-                BalanceRow.community_id == Account.community_id, BalanceRow.account_id == Account.id
-            ),
-        )
+        .outerjoin(BalanceRow, refers(BalanceRow.account_id, Account))
         .where(Account.community_id == community_id, Account.id == account_id)
     ).one()
     found = {

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.errors import UnknownAccount
 from ledger.records import Balance
 from ledger.schema import Account, Activity, BalanceRow, Hold, Outbox, Posting, Transaction
@@ -70,12 +71,7 @@ def balances(
             BalanceRow.posted_in - BalanceRow.posted_out,
             BalanceRow.pending_out,
         )
-        .outerjoin(
-            BalanceRow,
-            sa.and_(
-                BalanceRow.community_id == Account.community_id, BalanceRow.account_id == Account.id
-            ),
-        )
+        .outerjoin(BalanceRow, refers(BalanceRow.account_id, Account))
         .where(Account.community_id == community_id, Account.id.in_(account_ids))
     )
     found: dict[UUID, Balance] = {}
@@ -198,13 +194,9 @@ def trial_balance(
         Posting.community_id == community_id, sa.not_(Posting.is_pending)
     )
     if as_of is not None:
-        postings = postings.join(
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Posting.community_id,
-                Transaction.id == Posting.transaction_id,
-            ),
-        ).where(Transaction.occurred_on <= as_of)
+        postings = postings.join(Transaction, refers(Posting.transaction_id, Transaction)).where(
+            Transaction.occurred_on <= as_of
+        )
     totals = session.execute(
         postings.with_only_columns(Posting.account_id, sa.func.sum(Posting.amount_minor)).group_by(
             Posting.account_id

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from timebank.duty.diary import Diary, Obstacle, Part, Person, Rules, Shift, Span
 from timebank.duty.errors import CannotTake
 from timebank.duty.models import DAILY_MINUTES_MAX, SHIFTS_PER_WEEK_MAX, Roster, RosterSeries
@@ -97,13 +98,7 @@ def _rules(session: Session, occasion: Occasion) -> tuple[Rules, Series | None]:
     series = session.get(Series, (occasion.community_id, occasion.series_id))
     roster = session.scalars(
         select(Roster)
-        .join(
-            RosterSeries,
-            and_(
-                RosterSeries.community_id == Roster.community_id,
-                RosterSeries.roster_id == Roster.id,
-            ),
-        )
+        .join(RosterSeries, refers(RosterSeries.roster_id, Roster))
         .where(
             Roster.community_id == occasion.community_id,
             RosterSeries.series_id == occasion.series_id,
@@ -122,17 +117,8 @@ def _held(
     """Return what members hold around an occasion, and who of them is on its list."""
     rows = session.execute(
         select(Attendance, Slot, Occasion)
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == occasion.community_id,
             Attendance.member_id.in_([member.id for member in members]),

@@ -15,10 +15,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
@@ -109,7 +110,7 @@ def _locked_scene(session: Session, roster: Roster) -> Scene:
     _lock(session, roster.community_id, Occasion, occasion_ids)
     queued = (
         select(Wait.member_id)
-        .join(Slot, and_(Slot.community_id == Wait.community_id, Slot.id == Wait.slot_id))
+        .join(Slot, refers(Wait.slot_id, Slot))
         .where(
             Wait.community_id == roster.community_id,
             Slot.occasion_id.in_(occasion_ids),

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
@@ -218,13 +219,7 @@ def _check_series(session: Session, series: Series, terms: Terms) -> None:
         )
     other = session.scalars(
         select(Roster.title)
-        .join(
-            RosterSeries,
-            and_(
-                RosterSeries.community_id == Roster.community_id,
-                RosterSeries.roster_id == Roster.id,
-            ),
-        )
+        .join(RosterSeries, refers(RosterSeries.roster_id, Roster))
         .where(
             Roster.community_id == series.community_id,
             RosterSeries.series_id == series.id,

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.duty import diary, wishes
 from timebank.duty.diary import (
     FAIRNESS_DAYS,
@@ -195,15 +196,9 @@ def _lines(session: Session, roster: Roster, zone: ZoneInfo) -> dict[UUID, Shift
     now = clock.now()
     found = session.execute(
         select(Slot, Occasion, Site.name, Series.qualification)
-        .join(
-            Occasion,
-            and_(Occasion.community_id == Slot.community_id, Occasion.id == Slot.occasion_id),
-        )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(
-            Series,
-            and_(Series.community_id == Occasion.community_id, Series.id == Occasion.series_id),
-        )
+        .join(Occasion, refers(Slot.occasion_id, Occasion))
+        .join(Site, refers(Occasion.site_id, Site))
+        .join(Series, refers(Occasion.series_id, Series))
         .where(_of_roster(roster))
         .order_by(Slot.starts_at, Occasion.title, Slot.id)
         .execution_options(populate_existing=True)
@@ -236,17 +231,8 @@ def _members(
 ) -> tuple[dict[UUID, Member], dict[UUID, wishes.Wanted]]:
     found = session.execute(
         select(Member, Wishes)
-        .join(
-            RosterMember,
-            and_(
-                RosterMember.community_id == Member.community_id,
-                RosterMember.member_id == Member.id,
-            ),
-        )
-        .outerjoin(
-            Wishes,
-            and_(Wishes.community_id == Member.community_id, Wishes.member_id == Member.id),
-        )
+        .join(RosterMember, refers(RosterMember.member_id, Member))
+        .outerjoin(Wishes, refers(Wishes.member_id, Member))
         .where(
             RosterMember.community_id == roster.community_id, RosterMember.roster_id == roster.id
         )
@@ -289,24 +275,9 @@ def _attended(session: Session, roster: Roster) -> list[Attended]:
     return list(
         session.execute(
             select(Attendance, Slot, Occasion, Member)
-            .join(
-                Slot,
-                and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-            )
-            .join(
-                Occasion,
-                and_(
-                    Occasion.community_id == Attendance.community_id,
-                    Occasion.id == Attendance.occasion_id,
-                ),
-            )
-            .join(
-                Member,
-                and_(
-                    Member.community_id == Attendance.community_id,
-                    Member.id == Attendance.member_id,
-                ),
-            )
+            .join(Slot, refers(Attendance.slot_id, Slot))
+            .join(Occasion, refers(Attendance.occasion_id, Occasion))
+            .join(Member, refers(Attendance.member_id, Member))
             .where(
                 Attendance.community_id == roster.community_id,
                 Attendance.state.in_((*_HELD, AttendanceState.WITHDRAWN)),
@@ -355,13 +326,7 @@ def _assignments(session: Session, roster: Roster) -> list[Row[Assignment, Membe
     return list(
         session.execute(
             select(Assignment, Member)
-            .join(
-                Member,
-                and_(
-                    Member.community_id == Assignment.community_id,
-                    Member.id == Assignment.member_id,
-                ),
-            )
+            .join(Member, refers(Assignment.member_id, Member))
             .where(
                 Assignment.community_id == roster.community_id, Assignment.roster_id == roster.id
             )

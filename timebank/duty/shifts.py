@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.duty import able
 from timebank.duty.errors import NotOnShift
@@ -123,10 +124,8 @@ def taken_swaps(session: Session, actor: Actor) -> tuple[int, Occasion | None]:
     actor.require(Permission.READ_BOOKS)
     found = session.execute(
         select(Occasion, func.count().over())
-        .join(
-            Slot, and_(Slot.community_id == Occasion.community_id, Slot.occasion_id == Occasion.id)
-        )
-        .join(Swap, and_(Swap.community_id == Slot.community_id, Swap.slot_id == Slot.id))
+        .join(Slot, refers(Slot.occasion_id, Occasion))
+        .join(Swap, refers(Swap.slot_id, Slot))
         .where(
             Occasion.community_id == actor.community_id,
             Swap.state == SwapState.TAKEN,
@@ -144,17 +143,12 @@ def _swap_lines(session: Session, actor: Actor, condition: ColumnElement[bool]) 
     giver, taker, asked = aliased(Member), aliased(Member), aliased(Member)
     found = session.execute(
         select(Swap, Slot, Occasion, Site, giver, taker, asked)
-        .join(Slot, and_(Slot.community_id == Swap.community_id, Slot.id == Swap.slot_id))
-        .join(
-            Occasion,
-            and_(Occasion.community_id == Slot.community_id, Occasion.id == Slot.occasion_id),
-        )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(giver, and_(giver.community_id == Swap.community_id, giver.id == Swap.member_id))
-        .outerjoin(taker, and_(taker.community_id == Swap.community_id, taker.id == Swap.taker_id))
-        .outerjoin(
-            asked, and_(asked.community_id == Swap.community_id, asked.id == Swap.asked_member_id)
-        )
+        .join(Slot, refers(Swap.slot_id, Slot))
+        .join(Occasion, refers(Slot.occasion_id, Occasion))
+        .join(Site, refers(Occasion.site_id, Site))
+        .join(giver, refers(Swap.member_id, giver))
+        .outerjoin(taker, refers(Swap.taker_id, taker))
+        .outerjoin(asked, refers(Swap.asked_member_id, asked))
         .where(
             Swap.community_id == actor.community_id,
             Swap.state.in_(OPEN_SWAPS),

@@ -17,6 +17,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.records import ActFacts
 from ledger.schema import (
     Account,
@@ -131,12 +132,7 @@ Found = dict[UUID, tuple[str, Document]]
 def _accounts(session: Session, community_id: UUID, ids: Sequence[UUID]) -> Found:
     query = (
         sa.select(Account, BalanceRow.floor_minor, BalanceRow.ceiling_minor)
-        .outerjoin(
-            BalanceRow,
-            sa.and_(
-                BalanceRow.community_id == Account.community_id, BalanceRow.account_id == Account.id
-            ),
-        )
+        .outerjoin(BalanceRow, refers(BalanceRow.account_id, Account))
         .where(Account.community_id == community_id, Account.id.in_(ids))
     )
     return {

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.findings import Finding
 from ledger.schema import Transaction
 from timebank import chart
@@ -77,20 +78,8 @@ def _chains(session: Session, community_id: UUID) -> Iterator[list[Any]]:
     """Give the agreed corrections of each attendance in their order, with member and row."""
     query = (
         sa.select(Correction, Member, Attendance)
-        .outerjoin_from(
-            Correction,
-            Member,
-            sa.and_(
-                Member.community_id == Correction.community_id, Member.id == Correction.member_id
-            ),
-        )
-        .outerjoin(
-            Attendance,
-            sa.and_(
-                Attendance.community_id == Correction.community_id,
-                Attendance.id == Correction.attendance_id,
-            ),
-        )
+        .outerjoin_from(Correction, Member, refers(Correction.member_id, Member))
+        .outerjoin(Attendance, refers(Correction.attendance_id, Attendance))
         .where(Correction.community_id == community_id, Correction.state == CorrectionState.AGREED)
         .order_by(Correction.attendance_id, Correction.decided_at, Correction.id)
     )
@@ -116,14 +105,7 @@ def _reversals(session: Session, community_id: UUID) -> Iterator[Finding]:
             Transaction.reverses_id,
             Transaction.source,
         )
-        .outerjoin_from(
-            Correction,
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Correction.community_id,
-                Transaction.id == Correction.reversal_id,
-            ),
-        )
+        .outerjoin_from(Correction, Transaction, refers(Correction.reversal_id, Transaction))
         .where(Correction.community_id == community_id, Correction.state == CorrectionState.AGREED)
     )
     for correction_id, old_id, reversed_id, source in session.execute(query):
@@ -138,14 +120,7 @@ def _answers(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Name questions said to be settled by a correction that is not one of their row."""
     query = (
         sa.select(Dispute.id, Dispute.attendance_id, Correction.attendance_id, Correction.state)
-        .outerjoin_from(
-            Dispute,
-            Correction,
-            sa.and_(
-                Correction.community_id == Dispute.community_id,
-                Correction.id == Dispute.correction_id,
-            ),
-        )
+        .outerjoin_from(Dispute, Correction, refers(Dispute.correction_id, Correction))
         .where(Dispute.community_id == community_id, Dispute.state == DisputeState.CORRECTED)
     )
     for dispute_id, asked_id, corrected_id, state in session.execute(query):
@@ -161,14 +136,7 @@ def _agreements(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Name agreements to a row that somebody else confirmed, or that is another member's."""
     query = (
         sa.select(Agreement, Attendance.member_id, Attendance.confirmed_by_id)
-        .outerjoin_from(
-            Agreement,
-            Attendance,
-            sa.and_(
-                Attendance.community_id == Agreement.community_id,
-                Attendance.id == Agreement.attendance_id,
-            ),
-        )
+        .outerjoin_from(Agreement, Attendance, refers(Agreement.attendance_id, Attendance))
         .where(Agreement.community_id == community_id)
     )
     for agreement, member_id, confirmed_by_id in session.execute(query):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import bulk
+from ledger.base import refers
 from ledger.checks import check_draft
 from ledger.errors import Refusal
 from ledger.journal import Draft, Leg
@@ -81,13 +82,7 @@ class Drafting:
         missing = wanted - self.accounts.keys()
         query = (
             sa.select(Account.code, Account.id, Account.commodity, BalanceRow.is_open)
-            .outerjoin(
-                BalanceRow,
-                sa.and_(
-                    BalanceRow.community_id == Account.community_id,
-                    BalanceRow.account_id == Account.id,
-                ),
-            )
+            .outerjoin(BalanceRow, refers(BalanceRow.account_id, Account))
             .where(Account.community_id == self._community_id)
         )
         found = bulk.rows_by_key(self._session, query, Account.code, sorted(missing))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.schema import BalanceRow
 from timebank.actors import Actor, Permission
 from timebank.duty import shifts
@@ -141,13 +142,7 @@ def _occasions(
             sa.func.count().over().label("occasions"),
             sa.func.sum(sa.func.count()).over().label("all_people"),
         )
-        .join(
-            Attendance,
-            sa.and_(
-                Attendance.community_id == Occasion.community_id,
-                Attendance.occasion_id == Occasion.id,
-            ),
-        )
+        .join(Attendance, refers(Attendance.occasion_id, Occasion))
         .where(
             Occasion.community_id == actor.community_id,
             Occasion.status != OccasionStatus.CANCELLED,
@@ -178,11 +173,7 @@ def _cases(session: Session, actor: Actor, table: type[Correction] | type[Disput
     asked_at = Correction.proposed_at if table is Correction else Dispute.raised_at
     rows = (
         sa.select(Member.name, sa.func.count().over().label("cases"), asked_at)
-        .join_from(
-            table,
-            Member,
-            sa.and_(Member.community_id == table.community_id, Member.id == table.member_id),
-        )
+        .join_from(table, Member, refers(table.member_id, Member))
         .where(table.community_id == actor.community_id, table.state == "open")
         .order_by(asked_at, table.id)
         .limit(1)

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.findings import Finding
 from timebank.rewards.models import PointsPolicy, PolicyProposal, ProposalState
 from timebank.rewards.rules import Rule, read_rule
@@ -68,13 +69,7 @@ def caps_are_kept(session: Session, community_id: UUID) -> Iterator[Finding]:
             sa.func.sum(Attendance.counted_minutes),
             sa.func.sum(Attendance.points),
         )
-        .join(
-            Occasion,
-            sa.and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(Attendance.community_id == community_id, Attendance.state == AttendanceState.POSTED)
         .group_by(Attendance.policy_version, Attendance.member_id, Occasion.occurs_on)
     )

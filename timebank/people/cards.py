@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank import audit, codes
 from timebank.actors import Actor, Permission
@@ -162,12 +163,7 @@ def member_by_card(session: Session, community_id: UUID, scan: codes.Scan) -> Me
     """
     row = session.execute(
         sa.select(MemberCard, Member)
-        .join(
-            Member,
-            sa.and_(
-                Member.community_id == MemberCard.community_id, Member.id == MemberCard.member_id
-            ),
-        )
+        .join(Member, refers(MemberCard.member_id, Member))
         .where(MemberCard.community_id == community_id, _is_card(scan))
     ).one_or_none()
     if row is None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank import codes
 from timebank.actors import Actor, Role
 from timebank.people.models import (
@@ -111,12 +112,7 @@ def _standing_columns() -> sa.Select[*tuple[Any, ...]]:
         .select_from(Member)
         .join(Community, Community.community_id == Member.community_id)
         .outerjoin(Person, Person.id == Member.person_id)
-        .outerjoin(
-            MemberRole,
-            sa.and_(
-                MemberRole.community_id == Member.community_id, MemberRole.member_id == Member.id
-            ),
-        )
+        .outerjoin(MemberRole, refers(MemberRole.member_id, Member))
         .where(Member.status != MemberStatus.LEFT)
         .order_by(Community.code, Member.id)
     )
@@ -129,10 +125,7 @@ _OF_PERSON: Final = _standing_columns().where(
 _OF_PERSON_HERE: Final = _OF_PERSON.where(Member.community_id == sa.bindparam("community"))
 _OF_TOKEN: Final = (
     _standing_columns()
-    .join(
-        ApiToken,
-        sa.and_(ApiToken.community_id == Member.community_id, ApiToken.member_id == Member.id),
-    )
+    .join(ApiToken, refers(ApiToken.member_id, Member))
     .where(
         Community.code == sa.bindparam("code"),
         ApiToken.token_digest == sa.bindparam("digest"),

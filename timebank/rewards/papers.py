@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.ids import new_id
 from ledger.schema import Posting, Transaction
 from timebank.actors import Actor
@@ -163,13 +164,7 @@ def _services(
                 Attendance.transaction_id == Transaction.id,
             ),
         )
-        .outerjoin(
-            Occasion,
-            sa.and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .outerjoin(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(Member.id.in_(member_ids))
         .with_only_columns(
             Member.id, Occasion.category, Occasion.title, sa.func.sum(Posting.amount_minor)

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from ledger.errors import N_
 from ledger.schema import Posting, Transaction, TransactionKind
 from timebank.actors import Actor, Permission
@@ -228,20 +229,8 @@ def counted_postings(
                 Posting.account_id == Member.service_account_id,
             ),
         )
-        .join(
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Posting.community_id,
-                Transaction.id == Posting.transaction_id,
-            ),
-        )
-        .outerjoin(
-            reversal,
-            sa.and_(
-                reversal.community_id == Transaction.community_id,
-                reversal.reverses_id == Transaction.id,
-            ),
-        )
+        .join(Transaction, refers(Posting.transaction_id, Transaction))
+        .outerjoin(reversal, refers(reversal.reverses_id, Transaction))
         .where(
             Member.community_id == community_id,
             Transaction.kind == TransactionKind.SERVICE,
@@ -269,13 +258,7 @@ def _highest_given(session: Session, community_id: UUID) -> dict[UUID, _Given]:
     """Return the highest stars of every member that a valid certificate stands for."""
     rows = session.execute(
         sa.select(Commendation.member_id, Commendation.stars, Certificate.content)
-        .join(
-            Certificate,
-            sa.and_(
-                Certificate.community_id == Commendation.community_id,
-                Certificate.commendation_id == Commendation.id,
-            ),
-        )
+        .join(Certificate, refers(Certificate.commendation_id, Commendation))
         .where(
             Commendation.community_id == community_id,
             Certificate.status == CertificateStatus.VALID,

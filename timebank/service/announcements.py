@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.people import organisations
 from timebank.people.models import Community
 from timebank.service.models import Occasion, OccasionKind, OccasionStatus, Site
@@ -119,7 +120,7 @@ def _lines(
 ) -> list[Announcement]:
     found = session.execute(
         select(Occasion, Site)
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
+        .join(Site, refers(Occasion.site_id, Site))
         .where(Occasion.community_id == community.community_id, condition)
         .order_by(Occasion.starts_at, Occasion.title, Occasion.id)
         .limit(count_max)

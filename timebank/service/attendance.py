@@ -17,10 +17,11 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
 from timebank.rewards.awards import NOTHING_BEFORE
@@ -196,14 +197,8 @@ def locked_list(session: Session, occasion: Occasion) -> list[ListRow]:
     """
     found = session.execute(
         select(Attendance, Slot, Member)
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Member, refers(Attendance.member_id, Member))
         .where(
             Attendance.community_id == occasion.community_id,
             Attendance.occasion_id == occasion.id,

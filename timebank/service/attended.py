@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.service import checks
 from timebank.service.errors import NotHere
@@ -59,16 +60,8 @@ def attended(session: Session, actor: Actor, *, before: UUID | None = None) -> A
     actor.require(Permission.SEE_OWN_RECORD)
     query = (
         select(Attendance, Slot, Occasion)
-        .join(
-            Slot, and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id)
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == actor.community_id,
             Attendance.member_id == actor.member_id,

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, s
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberRole, MemberStatus
 from timebank.service import checks, timing
@@ -280,21 +281,13 @@ def _slot_query(
             _waits(line, func.count()).scalar_subquery(),
             _waits(ahead, func.count()).where(ahead.place <= own_place).scalar_subquery(),
         )
-        .join(
-            Slot, and_(Slot.community_id == Occasion.community_id, Slot.occasion_id == Occasion.id)
-        )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(
-            leader,
-            and_(
-                leader.community_id == Occasion.community_id, leader.id == Occasion.leader_member_id
-            ),
-        )
+        .join(Slot, refers(Slot.occasion_id, Occasion))
+        .join(Site, refers(Occasion.site_id, Site))
+        .join(leader, refers(Occasion.leader_member_id, leader))
         .outerjoin(
             Attendance,
             and_(
-                Attendance.community_id == Slot.community_id,
-                Attendance.slot_id == Slot.id,
+                refers(Attendance.slot_id, Slot),
                 Attendance.member_id == actor.member_id,
             ),
         )
@@ -346,13 +339,8 @@ def _occasion_lines(
             func.coalesce(people.c.present, 0),
             func.coalesce(people.c.open, 0),
         )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(
-            leader,
-            and_(
-                leader.community_id == Occasion.community_id, leader.id == Occasion.leader_member_id
-            ),
-        )
+        .join(Site, refers(Occasion.site_id, Site))
+        .join(leader, refers(Occasion.leader_member_id, leader))
         .join(places, places.c.occasion_id == Occasion.id)
         .outerjoin(people, people.c.occasion_id == Occasion.id)
         .where(Occasion.community_id == actor.community_id, condition)

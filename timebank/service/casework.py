@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
+from ledger.base import refers
 from ledger.errors import Refusal
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
@@ -151,13 +152,7 @@ def _corrections(actor: Actor) -> Select[*tuple[Any, ...]]:
     )
     return (
         _with_row(query, Correction)
-        .join(
-            _Other,
-            and_(
-                _Other.community_id == Correction.community_id,
-                _Other.id == Correction.proposed_by_id,
-            ),
-        )
+        .join(_Other, refers(Correction.proposed_by_id, _Other))
         .where(Correction.community_id == actor.community_id)
     )
 
@@ -167,29 +162,10 @@ def _with_row(
 ) -> Select[*tuple[Any, ...]]:
     """Join what belongs to the row that a proposal or a question is about."""
     return (
-        query.join_from(
-            table,
-            Attendance,
-            and_(
-                Attendance.community_id == table.community_id,
-                Attendance.id == table.attendance_id,
-            ),
-        )
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
+        query.join_from(table, Attendance, refers(table.attendance_id, Attendance))
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Member, refers(Attendance.member_id, Member))
     )
 
 

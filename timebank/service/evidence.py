@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
+from ledger.base import refers
 from ledger.schema import Transaction, TransactionKind
 from timebank.actors import Actor
 from timebank.people.models import Member
@@ -106,36 +107,14 @@ def _attendances(actor: Actor, attendance_ids: set[UUID]) -> Any:
     confirmer, scanner = aliased(Member), aliased(Member)
     return (
         select(Attendance, Slot, Occasion, confirmer.name, scanner.name, PointsPolicy, Correction)
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .outerjoin(
-            confirmer,
-            and_(
-                confirmer.community_id == Attendance.community_id,
-                confirmer.id == Attendance.confirmed_by_id,
-            ),
-        )
-        .outerjoin(
-            scanner,
-            and_(
-                scanner.community_id == Attendance.community_id,
-                scanner.id == Attendance.in_by_id,
-            ),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .outerjoin(confirmer, refers(Attendance.confirmed_by_id, confirmer))
+        .outerjoin(scanner, refers(Attendance.in_by_id, scanner))
         .outerjoin(
             Correction,
             and_(
-                Correction.community_id == Attendance.community_id,
-                Correction.attendance_id == Attendance.id,
+                refers(Correction.attendance_id, Attendance),
                 Correction.state == CorrectionState.AGREED,
             ),
         )

@@ -17,6 +17,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank.actors import Actor
 from timebank.people.models import Member
@@ -166,17 +167,8 @@ def _stays(session: Session, member: Member, place: Venue, moment: datetime) -> 
     found = session.execute(
         select(Occasion.title, Attendance.in_at, Attendance.out_at, Slot.ends_at)
         .select_from(Attendance)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Slot, refers(Attendance.slot_id, Slot))
         .where(
             Attendance.community_id == member.community_id,
             Attendance.member_id == member.id,

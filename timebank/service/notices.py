@@ -10,9 +10,10 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from timebank.people.models import Community
 from timebank.service.models import (
     Attendance,
@@ -51,10 +52,7 @@ def concerned(
     columns = (Slot.occasion_id, Slot.starts_at, Slot.ends_at)
     on_lists = (
         select(Attendance.member_id, *columns, literal(value=False))
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
         .where(
             Attendance.community_id == community_id,
             Attendance.state == AttendanceState.ENROLLED,
@@ -63,7 +61,7 @@ def concerned(
     )
     in_queues = (
         select(Wait.member_id, *columns, literal(value=True))
-        .join(Slot, and_(Slot.community_id == Wait.community_id, Slot.id == Wait.slot_id))
+        .join(Slot, refers(Wait.slot_id, Slot))
         .where(Wait.community_id == community_id, Wait.state == WaitState.WAITING, at_these)
     )
     found = {

@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, Select, select, update
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.people import qualifications
@@ -109,15 +110,8 @@ def held_elsewhere(
     return (
         select(Occasion.title, Slot.starts_at, Slot.ends_at, Attendance.member_id)
         .select_from(Attendance)
-        .join(
-            Slot,
-            (Slot.community_id == Attendance.community_id) & (Slot.id == Attendance.slot_id),
-        )
-        .join(
-            Occasion,
-            (Occasion.community_id == Attendance.community_id)
-            & (Occasion.id == Attendance.occasion_id),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == community_id,
             Attendance.member_id.in_(member_ids),

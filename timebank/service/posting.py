@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from ledger.journal import Draft, Leg, post_many
 from ledger.schema import TransactionKind
 from timebank import chart
@@ -95,13 +96,7 @@ def had_before(
             func.sum(case((is_that_month, points), else_=0)),
             func.sum(points),
         )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == occasion.community_id,
             Attendance.member_id.in_(member_ids),

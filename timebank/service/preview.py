@@ -17,6 +17,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.errors import N_, Invalid
 from timebank import chart
 from timebank.actors import Actor, Permission
@@ -168,13 +169,7 @@ def _earlier(session: Session, actor: Actor, first: date) -> list[tuple[UUID, in
     """Return the points of service that each member had before the month, in one statement."""
     found = session.execute(
         select(Attendance.member_id, func.sum(Attendance.points))
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == actor.community_id,
             Attendance.state == AttendanceState.POSTED,
@@ -193,32 +188,14 @@ def _settled_stays(actor: Actor, first: date) -> Any:
     settled_at = func.coalesce(Correction.decided_at, Agreement.agreed_at, Attendance.confirmed_at)
     return (
         select(Attendance, Slot, Occasion, Member.name, Member.number)
-        .join(
-            Slot, and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id)
-        )
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
-        .outerjoin(
-            Agreement,
-            and_(
-                Agreement.community_id == Attendance.community_id,
-                Agreement.attendance_id == Attendance.id,
-            ),
-        )
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Member, refers(Attendance.member_id, Member))
+        .outerjoin(Agreement, refers(Agreement.attendance_id, Attendance))
         .outerjoin(
             Correction,
             and_(
-                Correction.community_id == Attendance.community_id,
-                Correction.attendance_id == Attendance.id,
+                refers(Correction.attendance_id, Attendance),
                 Correction.transaction_id == Attendance.transaction_id,
             ),
         )

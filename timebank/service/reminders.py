@@ -10,10 +10,11 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.database import Database
 from ledger.errors import Unavailable
 from ledger.findings import UNREADABLE
@@ -90,18 +91,9 @@ def _notices(session: Session, community_id: UUID, zone: str, today: date) -> li
     tomorrow = today + timedelta(days=1)
     found = session.execute(
         select(Attendance.id, Attendance.member_id, Occasion.title, Slot.starts_at, Site)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Slot, refers(Attendance.slot_id, Slot))
+        .join(Site, refers(Occasion.site_id, Site))
         .where(
             Attendance.community_id == community_id,
             Attendance.state == AttendanceState.ENROLLED,

@@ -14,10 +14,11 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
@@ -250,11 +251,8 @@ def _series_query(actor: Actor) -> Select[Series, Site, str, date | None]:
     leader = aliased(Member)
     return (
         select(Series, Site, leader.name, last)
-        .join(Site, and_(Site.community_id == Series.community_id, Site.id == Series.site_id))
-        .join(
-            leader,
-            and_(leader.community_id == Series.community_id, leader.id == Series.leader_member_id),
-        )
+        .join(Site, refers(Series.site_id, Site))
+        .join(leader, refers(Series.leader_member_id, leader))
         .where(Series.community_id == actor.community_id)
         .order_by(Series.title, Series.id)
         .limit(LISTED_MAX)

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
@@ -242,26 +243,9 @@ def _tray(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     scanner = aliased(Member)
     return (
         select(OfflineScan, Occasion, Member, scanner.name, Attendance)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == OfflineScan.community_id,
-                Occasion.id == OfflineScan.occasion_id,
-            ),
-        )
-        .join(
-            scanner,
-            and_(
-                scanner.community_id == OfflineScan.community_id,
-                scanner.id == OfflineScan.scanned_by_id,
-            ),
-        )
-        .outerjoin(
-            Member,
-            and_(
-                Member.community_id == OfflineScan.community_id, Member.id == OfflineScan.member_id
-            ),
-        )
+        .join(Occasion, refers(OfflineScan.occasion_id, Occasion))
+        .join(scanner, refers(OfflineScan.scanned_by_id, scanner))
+        .outerjoin(Member, refers(OfflineScan.member_id, Member))
         .outerjoin(
             Attendance,
             and_(

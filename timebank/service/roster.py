@@ -12,6 +12,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.codes import ScanKind, read_scan
 from timebank.contributions import Provenance
@@ -225,25 +226,15 @@ def _listed(actor: Actor, occasion_id: UUID) -> Select[Attendance, Member, str, 
     """Return what the rows of an occasion are made of, the slots left out: they are few."""
     return (
         select(Attendance, Member, MemberCard.digits, Sighting)
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
+        .join(Member, refers(Attendance.member_id, Member))
         .outerjoin(
             MemberCard,
             and_(
-                MemberCard.community_id == Member.community_id,
-                MemberCard.member_id == Member.id,
+                refers(MemberCard.member_id, Member),
                 MemberCard.revoked_at.is_(None),
             ),
         )
-        .outerjoin(
-            Sighting,
-            and_(
-                Sighting.community_id == Attendance.community_id,
-                Sighting.attendance_id == Attendance.id,
-            ),
-        )
+        .outerjoin(Sighting, refers(Sighting.attendance_id, Attendance))
         .where(
             Attendance.community_id == actor.community_id,
             Attendance.occasion_id == occasion_id,

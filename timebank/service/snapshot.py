@@ -12,10 +12,11 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member, MemberCard, MemberStatus
@@ -127,10 +128,7 @@ def _slots(session: Session, actor: Actor, ids: list[UUID]) -> dict[UUID, list[S
 def _people(session: Session, actor: Actor, ids: list[UUID]) -> dict[UUID, list[Person]]:
     found = session.execute(
         select(Attendance, Member)
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
+        .join(Member, refers(Attendance.member_id, Member))
         .where(
             Attendance.community_id == actor.community_id,
             Attendance.occasion_id.in_(ids),
@@ -201,17 +199,8 @@ def _open(
     """Return where each of the members is checked in and not forgotten."""
     found = session.execute(
         select(Attendance.member_id, Attendance.occasion_id, Occasion.title)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(
-            Slot,
-            and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Slot, refers(Attendance.slot_id, Slot))
         .where(
             Attendance.community_id == actor.community_id,
             Attendance.member_id.in_(members),

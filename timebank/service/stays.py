@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from timebank.actors import Actor
 from timebank.people.models import Member
 from timebank.service import checks, timing
@@ -38,13 +39,7 @@ def rows_around(
     day = occasion.occurs_on
     found = session.execute(
         select(Attendance, Occasion)
-        .join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == member.community_id,
             Attendance.member_id == member.id,

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session
 
+from ledger.base import refers
 from timebank.actors import Actor, Permission
 from timebank.people.models import Member
 from timebank.rewards.awards import Reason
@@ -146,31 +147,12 @@ def read_trail(session: Session, actor: Actor, *, attendance_id: UUID) -> Trail:
 def _row(actor: Actor, attendance_id: UUID) -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
         Attendance, Slot, Occasion, Site, Member, Agreement, PointsPolicy, Sighting
-    ).join_from(
-        Attendance,
-        Slot,
-        and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-    )
+    ).join_from(Attendance, Slot, refers(Attendance.slot_id, Slot))
     return (
-        query.join(
-            Occasion,
-            and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
-        .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-        .join(
-            Member,
-            and_(Member.community_id == Attendance.community_id, Member.id == Attendance.member_id),
-        )
-        .outerjoin(
-            Agreement,
-            and_(
-                Agreement.community_id == Attendance.community_id,
-                Agreement.attendance_id == Attendance.id,
-            ),
-        )
+        query.join(Occasion, refers(Attendance.occasion_id, Occasion))
+        .join(Site, refers(Occasion.site_id, Site))
+        .join(Member, refers(Attendance.member_id, Member))
+        .outerjoin(Agreement, refers(Agreement.attendance_id, Attendance))
         .outerjoin(
             PointsPolicy,
             and_(
@@ -178,13 +160,7 @@ def _row(actor: Actor, attendance_id: UUID) -> Select[*tuple[Any, ...]]:
                 PointsPolicy.version == Attendance.policy_version,
             ),
         )
-        .outerjoin(
-            Sighting,
-            and_(
-                Sighting.community_id == Attendance.community_id,
-                Sighting.attendance_id == Attendance.id,
-            ),
-        )
+        .outerjoin(Sighting, refers(Sighting.attendance_id, Attendance))
         .where(Attendance.community_id == actor.community_id, Attendance.id == attendance_id)
     )
 

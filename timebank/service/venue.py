@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from ledger.base import refers
 from timebank.people.models import Community, Member, MemberStatus
 from timebank.service import timing
 from timebank.service.decide import StateFacts
@@ -181,14 +182,8 @@ _VENUE: Final = (
     select(*_COLUMNS)
     .select_from(Occasion)
     .join(Community, Community.community_id == Occasion.community_id)
-    .join(Site, and_(Site.community_id == Occasion.community_id, Site.id == Occasion.site_id))
-    .join(
-        _Leader,
-        and_(
-            _Leader.community_id == Occasion.community_id,
-            _Leader.id == Occasion.leader_member_id,
-        ),
-    )
+    .join(Site, refers(Occasion.site_id, Site))
+    .join(_Leader, refers(Occasion.leader_member_id, _Leader))
 )
 _BY_CODE: Final = _VENUE.where(
     Community.code == bindparam("community"), Occasion.short_code == bindparam("code")
@@ -220,17 +215,8 @@ _SLOTS: Final = (
 )
 _NEAR: Final = (
     select(Attendance, Occasion.title, Slot.starts_at, Slot.ends_at)
-    .join(
-        Occasion,
-        and_(
-            Occasion.community_id == Attendance.community_id,
-            Occasion.id == Attendance.occasion_id,
-        ),
-    )
-    .join(
-        Slot,
-        and_(Slot.community_id == Attendance.community_id, Slot.id == Attendance.slot_id),
-    )
+    .join(Occasion, refers(Attendance.occasion_id, Occasion))
+    .join(Slot, refers(Attendance.slot_id, Slot))
     .where(
         Attendance.community_id == bindparam("community"),
         Attendance.member_id == bindparam("member"),

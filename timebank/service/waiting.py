@@ -20,6 +20,7 @@ from sqlalchemy import CursorResult, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank import audit
 from timebank.actors import Actor, Permission
@@ -68,8 +69,8 @@ def queue(session: Session, actor: Actor, occasion_id: UUID) -> list[QueueLine]:
     actor.require(Permission.RUN_OCCASION)
     found = session.execute(
         select(Wait, Member, Slot)
-        .join(Slot, (Slot.community_id == Wait.community_id) & (Slot.id == Wait.slot_id))
-        .join(Member, (Member.community_id == Wait.community_id) & (Member.id == Wait.member_id))
+        .join(Slot, refers(Wait.slot_id, Slot))
+        .join(Member, refers(Wait.member_id, Member))
         .where(
             Wait.community_id == actor.community_id,
             Wait.state == WaitState.WAITING,
@@ -182,7 +183,7 @@ def lock_queue(session: Session, occasion: Occasion, *others: UUID) -> dict[UUID
     """
     waiting = (
         select(Wait.member_id)
-        .join(Slot, (Slot.community_id == Wait.community_id) & (Slot.id == Wait.slot_id))
+        .join(Slot, refers(Wait.slot_id, Slot))
         .where(
             Wait.community_id == occasion.community_id,
             Slot.occasion_id == occasion.id,

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.base import refers
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.shop.errors import (
@@ -113,7 +114,7 @@ def read_photo(session: Session, *, community_id: UUID, photo_id: UUID) -> Photo
     """
     photo = session.scalar(
         sa.select(Photo)
-        .join(Item, (Item.community_id == Photo.community_id) & (Item.photo_id == Photo.id))
+        .join(Item, refers(Item.photo_id, Photo))
         .where(Photo.community_id == community_id, Photo.id == photo_id)
         .limit(1)
     )

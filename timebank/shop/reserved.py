@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ledger import clock
+from ledger.base import refers
 from ledger.schema import Hold, Transaction, TransactionKind
 from timebank.people.models import Member
 from timebank.shop.models import Reservation
@@ -93,13 +94,7 @@ def read_reserved(
     placed, ending = aliased(Transaction, name="placed"), aliased(Transaction, name="ending")
     query = (
         sa.select(Reservation, placed.recorded_at, placed.expires_at, ending.kind, ending.id)
-        .join(
-            placed,
-            sa.and_(
-                placed.community_id == Reservation.community_id,
-                placed.id == Reservation.transaction_id,
-            ),
-        )
+        .join(placed, refers(Reservation.transaction_id, placed))
         .outerjoin(
             ending,
             sa.and_(
