@@ -3,6 +3,8 @@
 Alembic is imported where tables are changed: a start that changes none is to be quick.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +65,7 @@ def upgrade(url: str, *, revision: str = "head", application_role: str | None = 
 
     database = Database(url)
     try:
-        with database.engine.begin() as connection:
+        with database.engine.connect() as connection, _changing(connection):
             command.upgrade(configuration(connection), revision)
             if application_role is not None:
                 roles.apply(connection, application_role)
@@ -71,3 +73,24 @@ def upgrade(url: str, *, revision: str = "head", application_role: str | None = 
         raise UnknownTables(str(error)) from error
     finally:
         database.dispose()
+
+
+@contextmanager
+def _changing(connection: Connection) -> Iterator[None]:
+    """Change tables in one transaction.
+
+    On SQLite foreign keys are looked at once, at its end: a table that is made anew under its old
+    name is away for a moment. The pragma takes effect outside a transaction only.
+    Source: https://www.sqlite.org/lang_altertable.html, "Making other kinds of table schema
+    changes".
+    """
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        driver = connection.connection.driver_connection
+        assert driver is not None, "the connection is open"
+        driver.execute("PRAGMA foreign_keys = OFF")
+    with connection.begin():
+        yield
+        if is_sqlite:
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            assert not dangling, f"rows that refer to nothing: {dangling[:3]}"

@@ -1,8 +1,8 @@
-"""Adds words to the CHECK of a column that holds one of a list, such as a new kind of message.
+"""Changes the CHECKs of a table that stands, such as the list of the words of a column.
 
 PostgreSQL drops the CHECK and makes it anew. SQLite knows no such statement: the table is made
-again beside the old one with the longer list, its rows carried over, its indexes and triggers made
-anew. So only a table that no other refers to can be widened.
+again beside the old one with the changed text, its rows carried over, its indexes and triggers made
+anew. Other tables may refer to it: `migrations.run` lets foreign keys wait until all is done.
 """
 
 import re
@@ -50,7 +50,55 @@ def rewrite_check(table: str, name: str, old: str, new: str) -> None:
         assert body.count(old) == 1, f"{table} has a CHECK that says {old}"
         return body.replace(old, new)
 
-    _remake(table, say_new)
+    remake(table, say_new)
+
+
+def add_check(table: str, name: str, condition: str) -> None:
+    """Give a table a CHECK more, `ck_<table>_<name>`."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
+        return
+
+    def with_check(body: str) -> str:
+        head, bracket, tail = body.rpartition(")")
+        return f"{head}, CONSTRAINT ck_{table}_{name} CHECK ({condition}){bracket}{tail}"
+
+    remake(table, with_check)
+
+
+def drop_check(table: str, name: str, condition: str) -> None:
+    """Take away a CHECK that `add_check` gave; on SQLite as it was written then."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
+        return
+    written = f", CONSTRAINT ck_{table}_{name} CHECK ({condition})"
+    remake(table, lambda body: body.replace(written, ""))
+
+
+def remake(table: str, change: Callable[[str], str]) -> None:
+    """Make a table of SQLite again beside the old one, as its changed text says, with all its rows.
+
+    Args:
+        table: whose columns stay as they are, in their order.
+        change: gives the new text of CREATE TABLE for the present one.
+    """
+    bind = op.get_bind()
+    made: dict[str, str] = dict(
+        bind.execute(
+            sa.text(
+                "SELECT name, sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL"
+            ),
+            {"table": table},
+        ).all()
+    )
+    body = change(made.pop(table))
+    fresh = re.sub(rf'CREATE TABLE "?{table}"?', f"CREATE TABLE {table}_new", body, count=1)
+    op.execute(fresh)
+    op.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")  # noqa: S608  # names of ours
+    op.drop_table(table)
+    op.rename_table(f"{table}_new", table)
+    for statement in made.values():
+        op.execute(statement)
 
 
 def _rewrite(table: str, column: str, change: Change) -> None:
@@ -80,28 +128,7 @@ def _on_sqlite(table: str, column: str, change: Change) -> None:
         words = change(re.findall(r"'([a-z_]+)'", found[1]))
         return pattern.sub(_listed(column, words), body, count=1)
 
-    _remake(table, with_words)
-
-
-def _remake(table: str, change: Callable[[str], str]) -> None:
-    """Make a table again beside the old one, as its changed text says, with all its rows."""
-    bind = op.get_bind()
-    made: dict[str, str] = dict(
-        bind.execute(
-            sa.text(
-                "SELECT name, sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL"
-            ),
-            {"table": table},
-        ).all()
-    )
-    body = change(made.pop(table))
-    fresh = re.sub(rf'CREATE TABLE "?{table}"?', f"CREATE TABLE {table}_new", body, count=1)
-    op.execute(fresh)
-    op.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")  # noqa: S608  # names of ours
-    op.drop_table(table)
-    op.rename_table(f"{table}_new", table)
-    for statement in made.values():
-        op.execute(statement)
+    remake(table, with_words)
 
 
 def _listed(column: str, words: list[str]) -> str:

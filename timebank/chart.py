@@ -7,6 +7,8 @@
 | `Shop:Redeemed` | POINT | no, insert-only |
 | `Goods:0001:Intake`, `Goods:0001:Out` | GOODS-0001 | no, insert-only |
 | `Goods:0001:Stock` | GOODS-0001 | floor 0 |
+| `Cash:Till:1`, `Cash:Safe` | CNY | floor 0 |
+| `Income:Sales`, `Expenses:CashDifferences` | CNY | no, insert-only |
 
 Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount
 take it as it is.
@@ -24,9 +26,13 @@ from ledger.schema import Account
 
 SERVICE: Final = "SERVICE"
 POINT: Final = "POINT"
+CNY: Final = "CNY"
 SERVICE_ISSUANCE: Final = "Issuance:Service"
 POINTS_ISSUANCE: Final = "Issuance:Points"
 SHOP_REDEEMED: Final = "Shop:Redeemed"
+SAFE: Final = "Cash:Safe"
+SALES: Final = "Income:Sales"
+CASH_DIFFERENCES: Final = "Expenses:CashDifferences"
 SYSTEM_ACCOUNTS: Final = {
     SERVICE_ISSUANCE: SERVICE,
     POINTS_ISSUANCE: POINT,
@@ -79,6 +85,11 @@ def stock_account_code(item_number: int) -> str:
     return f"Goods:{item_number:04d}:Stock"
 
 
+def till_account_code(till_number: int) -> str:
+    """Return the code of the drawer of one till."""
+    return f"Cash:Till:{till_number}"
+
+
 # ---------------------------------------------------------------- opening
 
 
@@ -117,6 +128,21 @@ def open_item_accounts(session: Session, community_id: UUID, item_number: int) -
     )
     out = open_account(session, community_id, code=f"{prefix}:Out", commodity=commodity)
     return ItemAccounts(intake_id=intake.id, stock_id=stock.id, out_id=out.id)
+
+
+def open_money_account(session: Session, community_id: UUID, code: str) -> UUID:
+    """Return an account of money; it is opened when it is first used.
+
+    Where money lies (`Cash:…`, `Fund:…`) it does not fall below zero.
+
+    Args:
+        session: write session.
+        community_id: the book.
+        code: colon path.
+    """
+    holds_money = code.startswith(("Cash:", "Fund:"))
+    floor = 0 if holds_money else None
+    return open_account(session, community_id, code=code, commodity=CNY, floor_minor=floor).id
 
 
 # ---------------------------------------------------------------- finding

@@ -20,8 +20,7 @@ CLOSED = {
         "book_commodity",
         "file_import",
     ),
-    *("book_commodity", "file_import"),
-    *("offline_scan", "offline_review", "points_award", "sighting"),
+    *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")

@@ -30,10 +30,13 @@ class MakerNeverPrices(NotAllowed):
 
 
 class PriceInvalid(Invalid):
-    """A price is a whole number of points, with a basis."""
+    """A price is in points, in cash or in both, with a basis."""
 
     code = "price_invalid"
-    message = N_("A price is a whole number from 1 to %(price_points_max)s points, with its basis.")
+    message = N_(
+        "A price is a whole number from 1 to %(price_points_max)s points, or 0.01 to"
+        " %(price_yuan_max)s yuan, or both, with its basis."
+    )
 
 
 class PhotoNotFound(NotFound):

@@ -1,13 +1,14 @@
 """Goods: kinds of things on the shelf, who made them, what they cost, what they tell.
 
 Words: an *item* is a kind of goods (布艺杯垫), its *number* stands on the label and names its
-commodity (GOODS-0001); a *price* is in points and has a basis.
+commodity (GOODS-0001); a *price* is in points, in cash or in both, and has a basis.
 
-Invariants: the maker never sets the price; numbers are gapless per community; nothing about an item
+Invariants: the maker never sets the price; every price that was ever set stays; numbers are gapless per community; nothing about an item
 that a receipt needs is read later than the sale (receipts keep name and price of the moment).
 """
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -32,12 +33,16 @@ from timebank.shop.models import (
     ITEM_NAME_LENGTH_MAX,
     MAKER_NAME_LENGTH_MAX,
     NONCE_LENGTH_MAX,
+    PRICE_FEN_MAX,
     PRICE_POINTS_MAX,
     STORY_LENGTH_MAX,
     Item,
+    ItemPrice,
     Photo,
     ValueBasis,
 )
+
+FEN_PER_YUAN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +191,23 @@ def edit_item(session: Session, actor: Actor, *, item_number: int, details: Item
 
 
 def set_price(
-    session: Session, actor: Actor, *, item_number: int, price_points: int, basis: ValueBasis
+    session: Session,
+    actor: Actor,
+    *,
+    item_number: int,
+    price_points: int | None,
+    basis: ValueBasis,
+    price_fen: int | None = None,
 ) -> Item:
-    """Set the price in points; from this moment the till uses it.
+    """Set the price, in points, in cash or in both; from this moment the till uses it.
 
     Args:
         session: write session.
         actor: needs `price_goods` and is not the maker.
         item_number: which goods.
-        price_points: 1 to 10,000.
+        price_points: 1 to 10,000; None: not to be had for points.
         basis: where the price comes from; not `unvalued`.
+        price_fen: 1 to 1,000,000; None: not sold for money.
 
     Raises:
         MakerNeverPrices: maker_never_prices.
@@ -206,26 +218,56 @@ def set_price(
     item = find_item(session, actor, item_number=item_number)
     if item.maker_member_id is not None and item.maker_member_id == actor.member_id:
         raise MakerNeverPrices
-    if not 1 <= price_points <= PRICE_POINTS_MAX or basis is ValueBasis.UNVALUED:
-        raise PriceInvalid(price_points_max=PRICE_POINTS_MAX)
-    audit.record(
-        session,
-        actor,
-        "set_price",
-        f"item:{item.id}",
-        before=item.price_points,
-        after=price_points,
-        basis=basis.value,
+    _check_price(price_points, price_fen, basis)
+    price = ItemPrice(
+        community_id=actor.community_id,
+        id=new_id(),
+        item_id=item.id,
+        price_points=price_points,
+        price_fen=price_fen,
+        basis=basis,
+        set_by_id=actor.member_id,
+        set_at=clock.now(),
     )
+    session.add(price)
     item.price_points = price_points
+    item.price_fen = price_fen
     item.value_basis = basis
     item.priced_by_id = actor.member_id
-    item.priced_at = clock.now()
+    item.priced_at = price.set_at
     session.flush()
     return item
 
 
+def list_prices(session: Session, actor: Actor, *, item_number: int) -> list[ItemPrice]:
+    """Return every price that goods ever had, the newest first.
+
+    Raises:
+        ItemNotFound: item_not_found.
+    """
+    actor.require(Permission.SEE_OWN_RECORD)
+    item = find_item(session, actor, item_number=item_number)
+    prices = session.scalars(
+        sa.select(ItemPrice)
+        .where(ItemPrice.community_id == actor.community_id, ItemPrice.item_id == item.id)
+        .order_by(ItemPrice.set_at.desc(), ItemPrice.id.desc())
+    )
+    return list(prices)
+
+
 # ---------------------------------------------------------------- leaves
+
+
+def _check_price(price_points: int | None, price_fen: int | None, basis: ValueBasis) -> None:
+    is_right = (
+        (price_points is None or 1 <= price_points <= PRICE_POINTS_MAX)
+        and (price_fen is None or 1 <= price_fen <= PRICE_FEN_MAX)
+        and (price_points is not None or price_fen is not None)
+    )
+    if not is_right or basis is ValueBasis.UNVALUED:
+        raise PriceInvalid(
+            price_points_max=PRICE_POINTS_MAX, price_yuan_max=PRICE_FEN_MAX // FEN_PER_YUAN
+        )
 
 
 def _lock_community(session: Session, community_id: UUID) -> Community:

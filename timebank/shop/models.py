@@ -1,10 +1,10 @@
-"""Tables of the charity shop: items (kinds of goods), photos, donations, redemptions, reservations.
+"""Tables of the charity shop: items (kinds of goods), prices, donations, redemptions, reservations.
 
 Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001).
 Prices are set by somebody else than the maker.
 
-Invariants: donations, redemptions, their lines, refunds, used pay codes and reservations are only
-inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
+Invariants: prices, donations, redemptions, their lines, refunds, used pay codes and reservations are
+only inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
 points paid for exchanged goods follow from the pieces and the price in the same row.
 """
 
@@ -19,6 +19,8 @@ from ledger.base import Base, community_key
 from ledger.columns import Count, states
 
 PRICE_POINTS_MAX = 10_000
+PRICE_FEN_MAX = 1_000_000
+"""Ten thousand yuan."""
 QUANTITY_MAX = 99
 PIECE_COUNT_MAX = 10_000
 EXCHANGE_POINTS_PER_DAY_MAX = 500
@@ -27,6 +29,7 @@ ITEM_NAME_LENGTH_MAX = 60
 CATEGORY_LENGTH_MAX = 30
 STORY_LENGTH_MAX = 1000
 MAKER_NAME_LENGTH_MAX = 60
+SHELF_LENGTH_MAX = 20
 REASON_LENGTH_MAX = 200
 NONCE_LENGTH_MAX = 80
 PHOTO_SIDE_MAX = 1280
@@ -43,6 +46,14 @@ class ValueBasis(StrEnum):
     COUNCIL = "council_price"
     NOMINAL = "nominal"
     UNVALUED = "unvalued"
+
+
+class Condition(StrEnum):
+    """In which condition goods came in."""
+
+    NEW = "new"
+    GOOD = "good"
+    FAIR = "fair"
 
 
 class IntakeChoice(StrEnum):
@@ -119,9 +130,17 @@ class Item(Base):
             name="price_points",
         ),
         sa.CheckConstraint(
-            "(price_points IS NULL) = (value_basis = 'unvalued')", name="price_has_basis"
+            f"price_fen IS NULL OR price_fen BETWEEN 1 AND {PRICE_FEN_MAX}", name="price_fen"
         ),
-        sa.CheckConstraint("(price_points IS NULL) = (priced_at IS NULL)", name="price_has_date"),
+        sa.CheckConstraint(
+            "(price_points IS NULL AND price_fen IS NULL) = (value_basis = 'unvalued')",
+            name="price_has_basis",
+        ),
+        sa.CheckConstraint(
+            "(price_points IS NULL AND price_fen IS NULL) = (priced_at IS NULL)",
+            name="price_has_date",
+        ),
+        sa.CheckConstraint(f"length(shelf) <= {SHELF_LENGTH_MAX}", name="shelf"),
         sa.CheckConstraint(f"length(name) BETWEEN 1 AND {ITEM_NAME_LENGTH_MAX}", name="name"),
         sa.CheckConstraint(f"length(story) <= {STORY_LENGTH_MAX}", name="story"),
         sa.CheckConstraint("number > 0", name="number"),
@@ -142,7 +161,9 @@ class Item(Base):
     """As printed; empty: a resident's gift without a name."""
     photo_id: Mapped[UUID | None]
     price_points: Mapped[int | None] = mapped_column(Count)
-    """None: not priced yet, so not on sale."""
+    """None: not to be had for points (or not priced yet)."""
+    price_fen: Mapped[int | None]
+    """What a buyer pays in cash; None: not sold for money."""
     value_basis: Mapped[ValueBasis] = mapped_column(
         states(ValueBasis, "value_basis"), default=ValueBasis.UNVALUED
     )
@@ -152,6 +173,43 @@ class Item(Base):
     intake_account_id: Mapped[UUID]
     stock_account_id: Mapped[UUID]
     out_account_id: Mapped[UUID]
+    condition: Mapped[Condition] = mapped_column(
+        states(Condition, "condition"), default=Condition.GOOD
+    )
+    shelf: Mapped[str] = mapped_column(default="")
+    """Where it stands; empty: nowhere in particular."""
+    is_single: Mapped[bool] = mapped_column(default=False)
+    """A piece of its own: there is never more than one of it."""
+
+
+class ItemPrice(Base):
+    """One decision about a price; the newest is the one that the item carries."""
+
+    __tablename__ = "item_price"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
+        sa.CheckConstraint(
+            f"price_points IS NULL OR price_points BETWEEN 1 AND {PRICE_POINTS_MAX}",
+            name="price_points",
+        ),
+        sa.CheckConstraint(
+            f"price_fen IS NULL OR price_fen BETWEEN 1 AND {PRICE_FEN_MAX}", name="price_fen"
+        ),
+        sa.CheckConstraint("price_points IS NOT NULL OR price_fen IS NOT NULL", name="price"),
+        sa.CheckConstraint("basis <> 'unvalued'", name="valued"),
+        sa.Index("ix_item_price_item", "community_id", "item_id", "set_at"),
+        STRICT,
+    )
+
+    community_id: Mapped[UUID] = community_key()
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_id: Mapped[UUID]
+    price_points: Mapped[int | None] = mapped_column(Count)
+    price_fen: Mapped[int | None]
+    basis: Mapped[ValueBasis] = mapped_column(states(ValueBasis, "basis"))
+    set_by_id: Mapped[UUID | None]
+    """None: the system."""
+    set_at: Mapped[datetime]
 
 
 class Donation(Base):
