@@ -21,8 +21,12 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("swap_line", "refund_line"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
+KEPT = CLOSED | {
+    *("certificate_register", "certificate", "correction", "dispute", "policy_proposal"),
+    "helper",
+}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

@@ -32,10 +32,12 @@ from timebank.service.models import Attendance, AttendanceState
 from timebank.shop.models import (
     Donation,
     Item,
+    Reservation,
+)
+from timebank.shop.sale_models import (
     Redemption,
     RedemptionLine,
     Refund,
-    Reservation,
 )
 
 PAPERS_PER_READING: Final = 200

@@ -23,14 +23,18 @@ from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys
 from timebank.people.models import Member
 from timebank.shop import booking, receipts
-from timebank.shop.basket import used_today
 from timebank.shop.errors import NonceReused, ReservationCancelled, ReservationNotFound
 from timebank.shop.goods import check_nonce
 from timebank.shop.identity import Found, accept, find
-from timebank.shop.models import Redemption, RedemptionLine, Reservation
+from timebank.shop.limits import read_limits
+from timebank.shop.models import Reservation
 from timebank.shop.receipts import Receipt
 from timebank.shop.reservations import lapsed, refuse_ended
 from timebank.shop.reserved import ReservationState, Reserved, is_open, read_reserved
+from timebank.shop.sale_models import (
+    Redemption,
+    RedemptionLine,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOv
     refuse_ended(kept, found.community)
     if kept.state is ReservationState.CANCELLED:
         raise ReservationCancelled(item_name=kept.reservation.item_name)
-    _, by_card = used_today(session, found.member, found.community)
+    by_card = read_limits(session, found.member, found.community).by_card_today
     booking.authorise(
         session,
         found,

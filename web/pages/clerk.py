@@ -26,11 +26,11 @@ from timebank.shop.basket import Basket, read_basket
 from timebank.shop.booking import needs_pin
 from timebank.shop.collection import HandOver, collect, list_open
 from timebank.shop.identity import Holder, identify
-from timebank.shop.models import IdentifiedBy
 from timebank.shop.receipts import Receipt
 from timebank.shop.refunds import refund
 from timebank.shop.reservations import cancel
 from timebank.shop.reserved import Reserved
+from timebank.shop.sale_models import IdentifiedBy
 from timebank.shop.scans import FoundByName, Scanned
 from timebank.shop.till import Sale, redeem
 from web import fields
