@@ -59,6 +59,7 @@ class TransactionKind(StrEnum):
     SERVICE = "service"
     DONATION = "donation"
     REDEMPTION = "redemption"
+    CASH = "cash"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
     HOLD = "hold"

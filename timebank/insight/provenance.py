@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import correction_papers, papers
+from timebank.insight import cash_papers, correction_papers, papers
+from timebank.insight.cash_papers import cash_is_counted
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
@@ -29,6 +30,7 @@ from timebank.rewards.models import Certificate, CertificateRegister, Commendati
 from timebank.rewards.papers import content_hash
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState
+from timebank.shop.cash_models import SafeDecision, TillClosing, TillDay
 from timebank.shop.models import (
     Donation,
     Item,
@@ -69,6 +71,13 @@ def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Fin
 def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every reservation has set its points and its pieces aside, and moved nothing by that."""
     return _compared(session, community_id, papers.reservations(session, community_id))
+
+
+def cash_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every float, every closing and every move of the safe has moved what it says."""
+    yield from _compared(session, community_id, cash_papers.openings(session, community_id))
+    yield from _compared(session, community_id, cash_papers.closings(session, community_id))
+    yield from _compared(session, community_id, cash_papers.safe_moves(session, community_id))
 
 
 def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Finding]:
@@ -258,6 +267,8 @@ PASSES: Final[tuple[Pass, ...]] = (
     donations_are_posted,
     redemptions_are_posted,
     reservations_are_held,
+    cash_is_posted,
+    cash_is_counted,
     refunds_reverse_their_redemption,
     nothing_moves_without_a_paper,
     imports_are_whole,
@@ -340,6 +351,9 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         _is_named(transaction_id, Donation.community_id, Donation.transaction_id),
         _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
         _is_named(transaction_id, Reservation.community_id, Reservation.transaction_id),
+        _is_named(transaction_id, TillDay.community_id, TillDay.transaction_id),
+        _is_named(transaction_id, TillClosing.community_id, TillClosing.transaction_id),
+        _is_named(transaction_id, SafeDecision.community_id, SafeDecision.transaction_id),
         # What only gives a hold back needs no paper but the hold's.
         sa.and_(
             Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),
