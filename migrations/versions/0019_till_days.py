@@ -50,7 +50,7 @@ def upgrade() -> None:
     history.close("till_day", ("id",), ("nonce",), ("till_number", "day_on"), ("transaction_id",))
     history.close("till_closing", ("till_day_id",), ("nonce",), ("transaction_id",))
     history.close("till_signature", ("till_day_id",))
-    history.close("safe_move", ("id",), ("nonce",))
+    history.close("safe_move", ("id",), ("nonce",), ("id", "proposed_by_id"))
     history.close("safe_decision", ("safe_move_id",), ("transaction_id",))
     _guard("till_day", "one_open", ONE_OPEN, "a day of this till is open already")
     same = "IS" if _is_sqlite() else "IS NOT DISTINCT FROM"

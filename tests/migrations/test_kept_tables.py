@@ -21,6 +21,7 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("till_day", "till_closing", "till_signature", "safe_move", "safe_decision"),
 }
 KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")

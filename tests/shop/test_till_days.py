@@ -22,7 +22,7 @@ TOMORROW = NOON + timedelta(days=1)
 
 
 def findings(session: Session, world: World) -> list[Finding]:
-    """Return what verification finds, the points that Alice was given without a service left out."""
+    """Return what verification finds, the points given to Alice without a service left out."""
     community_id = world.community.community_id
     found = [finding for check in PASSES for finding in check(session, community_id)]
     own = [finding for finding in found if not finding.message.startswith("transfer moves")]
