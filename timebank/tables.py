@@ -6,6 +6,7 @@ from timebank.duty import models as duty
 from timebank.insight import models as insight
 from timebank.insight import webhook_models as webhooks
 from timebank.messages import models as messages
+from timebank.people import household_models as households
 from timebank.people import models as people
 from timebank.people import qualification_models as qualifications
 from timebank.rewards import models as rewards
@@ -14,6 +15,7 @@ from timebank.service import models as service
 from timebank.service import offline_models as offline
 from timebank.shop import cash_models as cash
 from timebank.shop import models as shop
+from timebank.shop import sale_models as sales
 
 __all__ = [
     "Base",
@@ -21,12 +23,14 @@ __all__ = [
     "cash",
     "corrections",
     "duty",
+    "households",
     "insight",
     "messages",
     "offline",
     "people",
     "qualifications",
     "rewards",
+    "sales",
     "service",
     "shop",
     "webhooks",

@@ -173,7 +173,7 @@ class Yuan(Strict):
         text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
         if not re.fullmatch(YUAN_PATTERN, text, re.ASCII):
             raise self.problem(N_("Please enter an amount in yuan, such as 12 or 12.50."))
-        whole, _, part = text.partition(".")
+        whole, _point, part = text.partition(".")
         fen = int(whole + part.ljust(FEN_DIGITS, "0"))
         if not self.minimum <= fen <= self.maximum:
             raise self.problem(

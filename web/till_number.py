@@ -9,7 +9,7 @@ from typing import Final
 from flask import request
 from werkzeug.wrappers import Response
 
-from timebank.shop.cash_models import TILL_NUMBER_MAX
+from timebank.shop.sale_models import TILL_NUMBER_MAX
 from web import session
 from web.preferences import YEAR_SECONDS
 

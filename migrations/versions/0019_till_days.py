@@ -11,7 +11,7 @@ from ledger.columns import Count, Day, Digest, Flag, Key, Minor, States, Text, T
 from migrations import history
 
 revision = "0019_till_days"
-down_revision = "0016_prices"
+down_revision = "0017_sales"
 branch_labels = None
 depends_on = None
 
@@ -27,6 +27,10 @@ FACES = {
     "fen_1": 1,
 }
 WORTH = " + ".join(f"{worth} * {face}" for face, worth in FACES.items())
+FUNCTIONS = (
+    *("till_day_one_open", "till_signature_names_closer"),
+    *("redemption_in_open_day", "refund_in_open_day"),
+)
 TABLES = ("safe_decision", "safe_move", "till_signature", "till_closing", "till_day")
 
 ONE_OPEN = (
@@ -38,6 +42,21 @@ SAME_CLOSER = (
     "NOT EXISTS (SELECT 1 FROM till_closing AS c WHERE c.community_id = NEW.community_id"
     " AND c.till_day_id = NEW.till_day_id AND c.closed_by_id {same} NEW.closed_by_id)"
 )
+DAY_OF = (
+    "(SELECT d.id FROM till_day AS d WHERE d.community_id = NEW.community_id"
+    " AND d.till_number = NEW.till_number AND d.starts_at <= NEW.{at} AND d.ends_at > NEW.{at}"
+    " ORDER BY d.starts_at DESC LIMIT 1)"
+)
+IS_CLOSED = (
+    "EXISTS (SELECT 1 FROM till_closing AS c WHERE c.community_id = NEW.community_id"
+    " AND c.till_day_id = {day})"
+)
+SHARED = (
+    "PERFORM 1 FROM till_day AS d WHERE d.community_id = NEW.community_id AND d.id = {day}"
+    " FOR SHARE;"
+)
+COUNTER = (("redemption", "redeemed_at", "total_fen"), ("refund", "refunded_at", "fen_back"))
+"""What is written at a counter: when, and how much cash moved."""
 
 
 def upgrade() -> None:
@@ -55,15 +74,27 @@ def upgrade() -> None:
     _guard("till_day", "one_open", ONE_OPEN, "a day of this till is open already")
     same = "IS" if _is_sqlite() else "IS NOT DISTINCT FROM"
     closer = SAME_CLOSER.format(same=same)
+    for table, moment, fen in COUNTER:
+        day = DAY_OF.format(at=moment)
+        _guard(
+            table,
+            "in_open_day",
+            f"{IS_CLOSED.format(day=day)} OR (NEW.{fen} > 0 AND {day} IS NULL)",
+            "the day of this till is closed, or was not opened for cash",
+            lock=SHARED.format(day=day),
+        )
     _guard("till_signature", "names_closer", closer, "the closing names another clerk")
 
 
 def downgrade() -> None:
-    """Drop the tables; their triggers go with them."""
+    """Drop the guards of the counter, and the tables, whose triggers go with them."""
+    for table, *_ in COUNTER:
+        on_table = "" if _is_sqlite() else f" ON {table}"
+        op.execute(f"DROP TRIGGER {table}_in_open_day{on_table}")
     for table in TABLES:
         op.drop_table(table)
     if not _is_sqlite():
-        for name in ("till_day_one_open", "till_signature_names_closer"):
+        for name in FUNCTIONS:
             op.execute(f"DROP FUNCTION {name}()")
 
 
@@ -108,6 +139,7 @@ def _make_till_day() -> None:
         *_unique(table, ("id",), ("nonce",), ("till_number", "day_on"), ("transaction_id",)),
         sqlite_strict=True,
     )
+    op.create_index("ix_till_day_starts_at", table, ["community_id", "till_number", "starts_at"])
 
 
 def _make_till_closing() -> None:

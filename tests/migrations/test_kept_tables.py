@@ -22,8 +22,12 @@ CLOSED = {
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
     *("till_day", "till_closing", "till_signature", "safe_move", "safe_decision"),
+    *("swap_line", "refund_line"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
+KEPT = CLOSED | {
+    *("certificate_register", "certificate", "correction", "dispute", "policy_proposal"),
+    "helper",
+}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

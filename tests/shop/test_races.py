@@ -26,8 +26,9 @@ from timebank.errors import Refusal
 from timebank.people import cards
 from timebank.people.models import Community
 from timebank.shop.basket import Line
-from timebank.shop.models import Item, Redemption
+from timebank.shop.models import Item
 from timebank.shop.refunds import refund
+from timebank.shop.sale_models import Redemption
 from timebank.shop.till import Sale, redeem
 
 THREADS = 16

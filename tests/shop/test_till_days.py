@@ -159,7 +159,7 @@ def test_a_till_has_a_number_from_one_to_nine(
     with pytest.raises(Refusal) as refused:
         till_days.open_day(session, world.clerk, till_number=till_number, counting=counted(0))
 
-    assert code_of(refused) == "till_number_invalid"
+    assert code_of(refused) == "till_invalid"
 
 
 def test_cash_needs_an_open_day_and_points_only_one_that_is_not_closed(

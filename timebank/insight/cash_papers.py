@@ -89,10 +89,13 @@ def safe_moves(session: Session, community_id: UUID) -> Iterator[Paper]:
 def cash_is_counted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every count is worth what it says, every difference has its reason, two people signed."""
     for table, amount in ((TillDay, "float_fen"), (TillClosing, "counted_fen")):
-        query = sa.select(table).where(table.community_id == community_id)
-        for (row,) in _stream(session, query):
+        for (row,) in _stream(session, sa.select(table).where(table.community_id == community_id)):
             subject = f"till_day:{row.id if isinstance(row, TillDay) else row.till_day_id}"
             yield from _counting_problems(subject, row, getattr(row, amount))
+    yield from _signed_by_one(session, community_id)
+
+
+def _signed_by_one(session: Session, community_id: UUID) -> Iterator[Finding]:
     query = (
         sa.select(TillSignature, TillClosing.closed_by_id)
         .join(

@@ -25,7 +25,15 @@ from timebank.service import posting
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
-from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Reservation
+from timebank.shop.models import (
+    Donation,
+    Item,
+    Reservation,
+)
+from timebank.shop.sale_models import (
+    Redemption,
+    RedemptionLine,
+)
 
 ROWS_PER_FETCH: Final = 500
 

@@ -34,10 +34,12 @@ from timebank.shop.cash_models import SafeDecision, TillClosing, TillDay
 from timebank.shop.models import (
     Donation,
     Item,
+    Reservation,
+)
+from timebank.shop.sale_models import (
     Redemption,
     RedemptionLine,
     Refund,
-    Reservation,
 )
 
 PAPERS_PER_READING: Final = 200

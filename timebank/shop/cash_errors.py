@@ -46,13 +46,6 @@ class CashShort(Refused):
 # ---------------------------------------------------------------- the day
 
 
-class TillNumberInvalid(Invalid):
-    """A till has one of a few numbers."""
-
-    code = "till_number_invalid"
-    message = N_("A till has a number from 1 to %(number_max)s.")
-
-
 class TillDayNotFound(NotFound):
     """No such day of a till in this community."""
 

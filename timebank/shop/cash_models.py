@@ -22,8 +22,8 @@ from ledger.base import Base, community_key
 from ledger.columns import Count, states
 from timebank.shop.cash import FACES, PIECES_MAX
 from timebank.shop.models import NONCE_LENGTH_MAX, REASON_LENGTH_MAX, STRICT
+from timebank.shop.sale_models import TILL_NUMBER_MAX
 
-TILL_NUMBER_MAX: Final = 9
 NOTE_LENGTH_MAX: Final = 200
 AMOUNT_FEN_MAX: Final = 100_000_000
 """A million yuan: more does not move through a shop's cash box at once."""
@@ -93,6 +93,7 @@ class TillDay(_Counted, Base):
             "(transaction_id IS NULL) = (from_safe_fen = 0 AND difference_fen = 0)", name="posted"
         ),
         *_counted("float_fen"),
+        sa.Index("ix_till_day_starts_at", "community_id", "till_number", "starts_at"),
         STRICT,
     )
 

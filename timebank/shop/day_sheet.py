@@ -161,8 +161,7 @@ def _take_returns(session: Session, day: TillDay, papers: Figures) -> list[Retur
         .order_by(Refund.refunded_at, Refund.id)
     )
     rows = session.execute(query).all()
-    clerks = {found.refunded_by_id for found, _, _ in rows if found.refunded_by_id}
-    names = names_of(session, day.community_id, clerks)
+    names = names_of(session, day.community_id, {found.refunded_by_id for found, _, _ in rows})
     for found, _, _ in rows:
         papers.add_points(-found.points_back)
         papers.returns_fen += found.fen_back

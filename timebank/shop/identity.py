@@ -30,7 +30,10 @@ from timebank.shop.errors import (
     PayCodeUsed,
     ScanAgain,
 )
-from timebank.shop.models import IdentifiedBy, PayCodeUse
+from timebank.shop.sale_models import (
+    IdentifiedBy,
+    PayCodeUse,
+)
 
 TICKET_LIFETIME = timedelta(minutes=30)
 NO_STEP = 0

@@ -223,15 +223,13 @@ def _find(session: Session, actor: Actor, condition: sa.ColumnElement[bool]) -> 
         .order_by(SafeDecision.safe_move_id.is_not(None), SafeMove.id.desc())
         .limit(MOVES_SHOWN_MAX)
     ).all()
-    people = {move.proposed_by_id for move, _ in rows}
-    people |= {decision.decided_by_id for _, decision in rows if decision}
-    names = names_of(session, actor.community_id, people)
+    names = names_of(session, actor.community_id, {key for row in rows for key in _people(*row)})
     return [
-        Move(
-            move,
-            decision,
-            proposed_by=names.get(move.proposed_by_id, ""),
-            decided_by=names.get(decision.decided_by_id, "") if decision else "",
-        )
+        Move(move, decision, *(names.get(key, "") for key in _people(move, decision)))
         for move, decision in rows
     ]
+
+
+def _people(move: SafeMove, decision: SafeDecision | None) -> tuple[UUID | None, UUID | None]:
+    """Return who entered and who decided."""
+    return move.proposed_by_id, None if decision is None else decision.decided_by_id

@@ -44,7 +44,7 @@ from timebank.shop.goods import check_nonce
 from timebank.shop.models import REASON_LENGTH_MAX
 from timebank.shop.till_standing import (
     DayOfTill,
-    check_number,
+    check_till,
     closed,
     find_current,
     find_days,
@@ -86,12 +86,12 @@ def open_day(session: Session, actor: Actor, *, till_number: int, counting: Coun
         counting: what lies in the drawer now.
 
     Raises:
-        Invalid: till_number_invalid, count_invalid, difference_reason_invalid, nonce_invalid.
+        Invalid: till_invalid, count_invalid, difference_reason_invalid, nonce_invalid.
         Refused: till_open, till_closed, till_left_open (with the day), drawer_differs (with
             expected and counted), cash_short (the safe holds less), nonce_reused.
     """
     actor.require(Permission.KEEP_SHOP)
-    check_number(till_number)
+    check_till(till_number)
     counted_fen = _check_counting(counting)
     known = _opened_before(session, actor, till_number, counting, counted_fen)
     if known is not None:
@@ -320,7 +320,7 @@ def require_open(session: Session, actor: Actor, till_number: int) -> TillDay:
     Cash moves in an open day only.
 
     Raises:
-        TillNumberInvalid, TillNotOpen, TillClosed, TillLeftOpen: till_number_invalid,
+        TillInvalid, TillNotOpen, TillClosed, TillLeftOpen: till_invalid,
             till_not_open, till_closed (when, by whom), till_left_open (which day).
     """
     standing = find_current(session, actor, till_number=till_number, lock=True)
@@ -337,7 +337,7 @@ def refuse_closed(session: Session, actor: Actor, till_number: int) -> None:
     """Refuse a receipt or a return after today's closing; one without cash needs no more.
 
     Raises:
-        TillNumberInvalid, TillClosed: till_number_invalid, till_closed (when, by whom).
+        TillInvalid, TillClosed: till_invalid, till_closed (when, by whom).
     """
     standing = find_current(session, actor, till_number=till_number, lock=True)
     if standing is not None and standing.closing is not None:

@@ -19,9 +19,10 @@ from timebank.shop.cash_errors import (
     TillClosed,
     TillDayNotFound,
     TillLeftOpen,
-    TillNumberInvalid,
 )
-from timebank.shop.cash_models import TILL_NUMBER_MAX, TillClosing, TillDay, TillSignature
+from timebank.shop.cash_models import TillClosing, TillDay, TillSignature
+from timebank.shop.errors import TillInvalid
+from timebank.shop.sale_models import TILL_NUMBER_MAX
 
 SYSTEM: Final = "–"
 """What stands for the name of who acted when nobody did."""
@@ -56,10 +57,10 @@ def find_current(
         lock: keep a closing out until the commit.
 
     Raises:
-        TillNumberInvalid: till_number_invalid.
+        TillInvalid: till_invalid.
     """
     actor.require(Permission.KEEP_SHOP)
-    check_number(till_number)
+    check_till(till_number)
     is_todays = TillDay.day_on == clock.today(zone_of(session, actor))
     is_current = sa.and_(TillDay.till_number == till_number, sa.or_(is_todays, ~is_closed()))
     if lock:
@@ -110,14 +111,14 @@ def read_day(session: Session, actor: Actor, *, day_id: UUID) -> DayOfTill:
 # ---------------------------------------------------------------- leaves of all that ask
 
 
-def check_number(till_number: int) -> None:
-    """Refuse a till that cannot be.
+def check_till(till_number: int) -> None:
+    """Refuse a till that no shop has.
 
     Raises:
-        TillNumberInvalid: till_number_invalid.
+        TillInvalid: till_invalid.
     """
     if not 1 <= till_number <= TILL_NUMBER_MAX:
-        raise TillNumberInvalid(number_max=TILL_NUMBER_MAX)
+        raise TillInvalid(number_max=TILL_NUMBER_MAX)
 
 
 def zone_of(session: Session, actor: Actor) -> str:
@@ -179,37 +180,33 @@ def find_days(
         .order_by(TillClosing.till_day_id.is_not(None), TillDay.day_on.desc(), TillDay.till_number)
         .limit(limit)
     ).all()
-    people = {
-        member_id
-        for day, closing, signature in rows
-        for member_id in (
-            day.opened_by_id,
-            closing and closing.closed_by_id,
-            signature and signature.signed_by_id,
-        )
-        if member_id
-    }
-    names = names_of(session, actor.community_id, people)
+    names = names_of(session, actor.community_id, {key for row in rows for key in _people(*row)})
     return [
-        DayOfTill(
-            day,
-            closing,
-            signature,
-            opened_by=names.get(day.opened_by_id, SYSTEM),
-            closed_by=names.get(closing and closing.closed_by_id, SYSTEM),
-            signed_by=names.get(signature and signature.signed_by_id, SYSTEM),
-        )
-        for day, closing, signature in rows
+        DayOfTill(day, closing, signature, *(names.get(key, SYSTEM) for key in _people(*row)))
+        for row in rows
+        for day, closing, signature in [row]
     ]
 
 
-def names_of(session: Session, community_id: UUID, member_ids: set[UUID]) -> dict[UUID | None, str]:
-    """Return the names of members by id."""
-    if not member_ids:
+def _people(
+    day: TillDay, closing: TillClosing | None, signature: TillSignature | None
+) -> tuple[UUID | None, UUID | None, UUID | None]:
+    """Return who opened, who closed and who signed."""
+    closed_by_id = None if closing is None else closing.closed_by_id
+    signed_by_id = None if signature is None else signature.signed_by_id
+    return day.opened_by_id, closed_by_id, signed_by_id
+
+
+def names_of(
+    session: Session, community_id: UUID, member_ids: set[UUID | None]
+) -> dict[UUID | None, str]:
+    """Return the names of members by id; None has none."""
+    known = member_ids - {None}
+    if not known:
         return {}
     rows = session.execute(
         sa.select(Member.id, Member.name).where(
-            Member.community_id == community_id, Member.id.in_(member_ids)
+            Member.community_id == community_id, Member.id.in_(known)
         )
     )
     return dict(rows.all())

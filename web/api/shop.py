@@ -24,13 +24,13 @@ from timebank.shop.models import (
     REASON_LENGTH_MAX,
     STORY_LENGTH_MAX,
     Donation,
-    IdentifiedBy,
     IntakeChoice,
     Item,
     Photo,
     ValueBasis,
 )
 from timebank.shop.receipts import Receipt
+from timebank.shop.sale_models import IdentifiedBy
 from timebank.shop.stock import ShelfEntry
 from timebank.shop.till import Sale
 from web.api import Args, Out, QueryArgs, area

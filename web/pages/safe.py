@@ -1,4 +1,4 @@
-"""The safe on the desk: what lies there, what somebody entered, and the second person's decision."""
+"""The safe on the desk: what lies there, what was entered, and the second person's decision."""
 
 from http import HTTPStatus
 from uuid import UUID

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+import marshmallow as ma
 from flask import Blueprint, flash, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
@@ -18,10 +19,10 @@ from timebank.people.organisations import get_community
 from timebank.shop import till_days
 from timebank.shop.cash import FACES, PIECES_MAX
 from timebank.shop.cash_errors import TillStillOpen
-from timebank.shop.cash_models import TILL_NUMBER_MAX
 from timebank.shop.day_sheet import read_sheet
 from timebank.shop.drawers import drawer_fen, held_fen
 from timebank.shop.models import NONCE_LENGTH_MAX, REASON_LENGTH_MAX
+from timebank.shop.sale_models import TILL_NUMBER_MAX
 from timebank.shop.till_days import Counting
 from timebank.shop.till_standing import DayOfTill, find_current, list_days, read_day
 from web.api import Args
@@ -251,7 +252,7 @@ def _closing(standing: DayOfTill, form: Form) -> Response:
     return make_response(page, form.status)
 
 
-def _faces(schema: Args) -> list[tuple[str, str, int]]:
+def _faces(schema: ma.Schema) -> list[tuple[str, str, int]]:
     """Return name, label and worth in fen of each note and coin."""
     return [(face, say(label_of(schema.fields[face]), {}), worth) for face, worth in FACES.items()]
 
