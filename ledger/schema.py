@@ -62,6 +62,7 @@ class TransactionKind(StrEnum):
     SALE = "sale"
     SWAP = "swap"
     REFUND = "refund"
+    CASH = "cash"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
     HOLD = "hold"

@@ -13,12 +13,14 @@ from timebank.rewards import models as rewards
 from timebank.service import correction_models as corrections
 from timebank.service import models as service
 from timebank.service import offline_models as offline
+from timebank.shop import cash_models as cash
 from timebank.shop import models as shop
 from timebank.shop import sale_models as sales
 
 __all__ = [
     "Base",
     "audit",
+    "cash",
     "corrections",
     "duty",
     "households",

@@ -21,6 +21,7 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("till_day", "till_closing", "till_signature", "safe_move", "safe_decision"),
     *("swap_line", "refund_line"),
 }
 KEPT = CLOSED | {

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import correction_papers, papers, sale_papers
+from timebank.insight import cash_papers, correction_papers, papers, sale_papers
+from timebank.insight.cash_papers import cash_is_counted
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
@@ -30,6 +31,7 @@ from timebank.rewards.models import Certificate, CertificateRegister, Commendati
 from timebank.rewards.papers import content_hash
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState
+from timebank.shop.cash_models import SafeDecision, TillClosing, TillDay
 from timebank.shop.models import (
     Donation,
     Item,
@@ -76,6 +78,13 @@ def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Find
 def refunds_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every return of a part has given back what its lines say."""
     return _compared(session, community_id, sale_papers.partial_refunds(session, community_id))
+
+
+def cash_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every float, every closing and every move of the safe has moved what it says."""
+    yield from _compared(session, community_id, cash_papers.openings(session, community_id))
+    yield from _compared(session, community_id, cash_papers.closings(session, community_id))
+    yield from _compared(session, community_id, cash_papers.safe_moves(session, community_id))
 
 
 # ---------------------------------------------------------------- transactions have their papers
@@ -237,6 +246,8 @@ PASSES: Final[tuple[Pass, ...]] = (
     reservations_are_held,
     refunds_are_posted,
     refunds_are_whole,
+    cash_is_posted,
+    cash_is_counted,
     nothing_moves_without_a_paper,
     imports_are_whole,
     reversals_have_their_paper,
@@ -319,6 +330,9 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
         _is_named(transaction_id, Refund.community_id, Refund.transaction_id),
         _is_named(transaction_id, Reservation.community_id, Reservation.transaction_id),
+        _is_named(transaction_id, TillDay.community_id, TillDay.transaction_id),
+        _is_named(transaction_id, TillClosing.community_id, TillClosing.transaction_id),
+        _is_named(transaction_id, SafeDecision.community_id, SafeDecision.transaction_id),
         # What only gives a hold back needs no paper but the hold's.
         sa.and_(
             Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),

@@ -184,6 +184,7 @@ def _book(
         till_number=wanted.till_number,
     )
     made.points_back, made.fen_back = _worth(receipt, pieces)
+    till_money.check_day(session, actor, made.till_number, takes_cash=made.fen_back > 0)
     # A mirror would take the cash out of the drawer into which it was paid.
     is_other_drawer = made.fen_back > 0 and made.till_number != redemption.till_number
     is_mirror = not receipt.returns and pieces == receipt.left and not is_other_drawer

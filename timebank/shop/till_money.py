@@ -9,19 +9,12 @@ from ledger.errors import BalanceTooLow
 from ledger.journal import Leg
 from timebank import chart
 from timebank.actors import Actor
-from timebank.shop.errors import DrawerShort, TillInvalid
-from timebank.shop.sale_models import TILL_NUMBER_MAX
+from timebank.shop import till_days
+from timebank.shop.errors import DrawerShort
+from timebank.shop.till_standing import check_till
 from timebank.units import written
 
-
-def check_till(till_number: int) -> None:
-    """Refuse a till that no shop has.
-
-    Raises:
-        TillInvalid: till_invalid.
-    """
-    if not 1 <= till_number <= TILL_NUMBER_MAX:
-        raise TillInvalid(number_max=TILL_NUMBER_MAX)
+__all__ = ["check_day", "check_till", "legs", "short", "yuan"]
 
 
 def check_day(session: Session, actor: Actor, till_number: int, *, takes_cash: bool) -> None:
@@ -32,7 +25,14 @@ def check_day(session: Session, actor: Actor, till_number: int, *, takes_cash: b
         actor: the clerk.
         till_number: which till.
         takes_cash: whether cash moves.
+
+    Raises:
+        TillNotOpen, TillClosed, TillLeftOpen: till_not_open, till_closed, till_left_open.
     """
+    if takes_cash:
+        till_days.require_open(session, actor, till_number)
+    else:
+        till_days.refuse_closed(session, actor, till_number)
 
 
 def legs(session: Session, actor: Actor, till_number: int, fen: int) -> tuple[Leg, ...]:

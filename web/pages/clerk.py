@@ -42,6 +42,7 @@ from web.menu import Entry, Place
 from web.pages.basket import BasketForm, new_nonce, row_values
 from web.qr import code128_svg
 from web.session import begin, keys, reading
+from web.till_number import this_till
 
 FRAGMENT_HEADER: Final = "X-Fragment"
 DIGITS: Final = re.compile("[0-9]{1,8}")
@@ -173,6 +174,7 @@ def _finish(form: BasketForm) -> Response:
         nonce=form.nonce,
         expected_total_points=form.total_points,
         pin=form.pin,
+        till_number=this_till(),
     )
     with begin() as book:
         finished = redeem(book, current_actor(), keys(), sale=sale)
@@ -187,7 +189,9 @@ def _on_reservation(shown: Counter) -> None:
         if form.action == "release":
             shown.released = cancel(book, current_actor(), reservation_id=reservation_id)
             return
-        wanted = HandOver(reservation_id, form.ticket, form.nonce, form.pin)
+        wanted = HandOver(
+            reservation_id, form.ticket, form.nonce, form.pin, till_number=this_till()
+        )
         shown.done = collect(book, current_actor(), keys(), hand_over=wanted)
     form.nonce = new_nonce()
     if shown.done.redemption.identified_by is IdentifiedBy.PAY_CODE:
@@ -320,7 +324,13 @@ def return_goods(number: int) -> Response:
     if form.is_valid:
         try:
             with begin() as book:
-                refund(book, current_actor(), receipt_number=number, **form.data)
+                refund(
+                    book,
+                    current_actor(),
+                    receipt_number=number,
+                    till_number=this_till(),
+                    **form.data,
+                )
         except Refusal as refusal:
             form.refuse(refusal)
     if form.is_valid:
