@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from tests.shop.drawers import open_till
 from tests.shop.makers import (
     NOON,
     PIN,
@@ -26,6 +27,12 @@ from timebank.shop.held import HELD_MAX, Aside, hold, list_held, take_up
 from timebank.shop.sale_models import PaysWith
 
 TODAY = NOON.date()
+
+
+@pytest.fixture(autouse=True)
+def open_tills(session: Session, world: World) -> None:
+    for till_number in (1, 2):
+        open_till(session, world, till_number=till_number, float_fen=0)
 
 
 def agree(session: Session, world: World) -> None:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.schema import Transaction
+from tests.shop.drawers import open_till
 from tests.shop.makers import (
     World,
     fen_in,
@@ -21,6 +22,12 @@ from timebank.errors import Refusal
 from timebank.shop.basket import Line
 from timebank.shop.receipts import Receipt, read_receipt
 from timebank.shop.refunds import Return, give_back, refund
+
+
+@pytest.fixture(autouse=True)
+def open_tills(session: Session, world: World) -> None:
+    for till_number in (1, 2):
+        open_till(session, world, till_number=till_number, float_fen=0)
 
 
 @pytest.fixture

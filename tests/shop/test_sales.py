@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.schema import Transaction
+from tests.shop.drawers import open_till
 from tests.shop.makers import (
     PIN,
     World,
@@ -29,6 +30,12 @@ from timebank.shop.models import EXCHANGE_POINTS_PER_DAY_MAX, ValueBasis
 from timebank.shop.receipts import Receipt, list_own_receipts, read_own_receipt
 from timebank.shop.sale_models import PaysWith
 from timebank.shop.till import redeem
+
+
+@pytest.fixture(autouse=True)
+def open_tills(session: Session, world: World) -> None:
+    for till_number in (1, 2):
+        open_till(session, world, till_number=till_number, float_fen=0)
 
 
 def kind_of(session: Session, receipt: Receipt) -> str:
