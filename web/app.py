@@ -33,6 +33,7 @@ from web import (
     security,
     service_words,
     session,
+    till_number,
     words,
 )
 from web.preferences import init as init_preferences
@@ -117,6 +118,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     duty_words.init(app)
     policy_words.init(app)
     message_words.init(app)
+    till_number.init(app)
     _compress(app)
     _register(app)
     return app

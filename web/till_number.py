@@ -6,7 +6,7 @@ A cookie, because the number belongs to the counter and not to the clerk; withou
 import re
 from typing import Final
 
-from flask import request
+from flask import Flask, request
 from werkzeug.wrappers import Response
 
 from timebank.shop.sale_models import TILL_NUMBER_MAX
@@ -36,3 +36,8 @@ def keep_number(answer: Response, till_number: int) -> Response:
         secure=session.settings().is_secure,
     )
     return answer
+
+
+def init(app: Flask) -> None:
+    """Give the templates the number of the till that asks."""
+    app.jinja_env.globals["this_till"] = this_till

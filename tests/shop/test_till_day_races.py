@@ -3,16 +3,21 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
+from ledger import clock
 from ledger.database import Database
 from ledger.errors import Refusal
 from tests.shop.drawers import FLOAT, counted, enter, fill_safe, open_till, second_clerk
-from tests.shop.makers import World, make_world
+from tests.shop.makers import NOON, World, make_world
 from tests.shop.racers import in_threads
+from tests.shop.test_day_sheet import make_cup, sell
 from tests.shop.test_till_days import findings
 from timebank import chart
 from timebank.actors import Actor
+from timebank.codes import CodeKeys
 from timebank.shop import safe, till_days
+from timebank.shop.day_sheet import read_sheet
 from timebank.shop.drawers import drawer_fen, held_fen
 
 THREADS = 8
@@ -27,7 +32,7 @@ def world(database: Database) -> World:
 
 def try_to(database: Database, act: object, *args: object, **named: object) -> str:
     try:
-        with database.begin() as session:
+        with clock.at(NOON), database.begin() as session:
             act(session, *args, **named)  # type: ignore[operator]  # a rule
     except Refusal as refusal:
         return refusal.code
@@ -97,3 +102,33 @@ def test_two_people_decide_one_move_and_one_of_them_does(database: Database, wor
         assert set(answers) <= {DONE, "already_decided"}
         assert held_fen(session, world.clerk, chart.SAFE) == 5_000 * decided.is_confirmed
         assert findings(session, world) == []
+
+
+def test_a_sale_while_the_day_is_closed_is_in_the_day_or_refused(
+    database: Database, world: World, keys: CodeKeys
+) -> None:
+    with database.begin() as session:
+        day_id = open_till(session, world).day.id
+        cup = make_cup(session, world, pieces=50)
+        sell(session, world, keys, cup, 1)
+
+    def press(place: int) -> str:
+        if place:
+            return try_to(database, sell, world, keys, cup, 1)
+        return try_to(database, _close_as_it_is, world, day_id)
+
+    answers = in_threads(THREADS, press)
+
+    with database.reading() as session:
+        sheet = read_sheet(session, world.clerk, day_id=day_id)
+        assert answers[0] in {DONE, "drawer_differs"}
+        assert set(answers[1:]) <= {DONE, "till_closed"}
+        assert sheet.receipt_count == 1 + answers[1:].count(DONE)
+        assert sheet.agrees
+        assert findings(session, world) == []
+
+
+def _close_as_it_is(session: Session, world: World, day_id: UUID) -> None:
+    """Close with whatever the book says at this moment."""
+    there = drawer_fen(session, world.clerk, 1)
+    till_days.close_day(session, world.clerk, day_id=day_id, counting=counted(there))

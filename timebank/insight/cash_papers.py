@@ -27,6 +27,13 @@ from timebank.shop.safe import MOVES
 ROWS_PER_FETCH = 500
 
 
+def moves(session: Session, community_id: UUID) -> Iterator[Paper]:
+    """Give all of the papers below."""
+    yield from openings(session, community_id)
+    yield from closings(session, community_id)
+    yield from safe_moves(session, community_id)
+
+
 def openings(session: Session, community_id: UUID) -> Iterator[Paper]:
     """Give the till days that moved money when they were opened."""
     accounts = _accounts(session, community_id)
