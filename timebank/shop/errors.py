@@ -188,6 +188,15 @@ class PriceChanged(Refused):
 
     code = "price_changed"
     message = N_(
+        "The price of %(item_names)s has changed. The total is now %(total_points)s points."
+    )
+
+
+class CashPriceChanged(PriceChanged):
+    """The same, where something is paid in cash."""
+
+    code = "cash_price_changed"
+    message = N_(
         "The price of %(item_names)s has changed. The total is now %(total_points)s points"
         " and %(total_yuan)s yuan."
     )
