@@ -23,7 +23,7 @@ from web.session import begin, reading
 DAYS_MAX = 100
 
 
-class CountArgs(Args):
+class CashCountArgs(Args):
     """Pieces by face."""
 
     yuan_100 = WholeNumber(minimum=0, maximum=PIECES_MAX, load_default=0)
@@ -37,11 +37,11 @@ class CountArgs(Args):
     fen_1 = WholeNumber(minimum=0, maximum=PIECES_MAX, load_default=0)
 
 
-class CountingArgs(Args):
+class TillCountingArgs(Args):
     """What was counted in a drawer, and what is said about a difference."""
 
     nonce = Text(required=True, length_min=1, length_max=NONCE_LENGTH_MAX)
-    count = ma.fields.Nested(CountArgs, required=True)
+    count = ma.fields.Nested(CashCountArgs, required=True)
     difference_fen = WholeNumber(
         minimum=-FEN_MAX,
         maximum=FEN_MAX,
@@ -51,13 +51,13 @@ class CountingArgs(Args):
     reason = Text(length_max=REASON_LENGTH_MAX, load_default="")
 
 
-class OpeningArgs(CountingArgs):
+class TillOpeningArgs(TillCountingArgs):
     """The count in the morning."""
 
     till_number = WholeNumber(required=True, minimum=1, maximum=TILL_NUMBER_MAX)
 
 
-class ClosingArgs(CountingArgs):
+class TillClosingArgs(TillCountingArgs):
     """The count in the evening."""
 
     left_fen = WholeNumber(
@@ -125,13 +125,13 @@ class DaySheetOut(Out):
     agrees = ma.fields.Boolean(required=True)
 
 
-class DayQuery(QueryArgs):
+class TillDayQuery(QueryArgs):
     """How many days."""
 
     limit = WholeNumber(minimum=1, maximum=DAYS_MAX, load_default=DAYS_MAX)
 
 
-class MoveArgs(Args):
+class SafeMoveArgs(Args):
     """Money that comes into the safe or goes out of it."""
 
     nonce = Text(required=True, length_min=1, length_max=NONCE_LENGTH_MAX)
@@ -140,13 +140,13 @@ class MoveArgs(Args):
     note = Text(required=True, length_min=1, length_max=NOTE_LENGTH_MAX)
 
 
-class DecisionArgs(Args):
+class SafeDecisionArgs(Args):
     """What the second person says."""
 
     is_confirmed = Checkbox(required=True)
 
 
-class MoveOut(Out):
+class SafeMoveOut(Out):
     """A move with its decision; null while it waits."""
 
     id = Identifier(required=True, attribute="move.id")
@@ -167,7 +167,7 @@ blueprint = area("till-days", "The till's day: opened, closed and signed; the sa
 
 @blueprint.route("/till-days", methods=["GET"])
 @allow(Permission.HANDLE_CASH)
-@blueprint.arguments(DayQuery, location="query")
+@blueprint.arguments(TillDayQuery, location="query")
 @blueprint.response(200, TillDayOut(many=True))
 def list_till_days(args: dict[str, Any]) -> list[DayOfTill]:
     """List the days of all tills, those that are open first, then the newest."""
@@ -177,7 +177,7 @@ def list_till_days(args: dict[str, Any]) -> list[DayOfTill]:
 
 @blueprint.route("/till-days", methods=["POST"])
 @allow(Permission.KEEP_SHOP)
-@blueprint.arguments(OpeningArgs)
+@blueprint.arguments(TillOpeningArgs)
 @blueprint.response(201, TillDayOut)
 @blueprint.leads_to("show_day_sheet", day_id="id")
 @blueprint.leads_to("close_till_day", day_id="id")
@@ -200,7 +200,7 @@ def show_day_sheet(day_id: UUID) -> DaySheet:
 
 @blueprint.route("/till-days/<uuid:day_id>/close", methods=["POST"])
 @allow(Permission.KEEP_SHOP)
-@blueprint.arguments(ClosingArgs)
+@blueprint.arguments(TillClosingArgs)
 @blueprint.response(200, TillDayOut)
 def close_till_day(args: dict[str, Any], day_id: UUID) -> DayOfTill:
     """Close a day: a difference is stated with its reason, the takings go to the safe."""
@@ -224,7 +224,7 @@ def sign_till_day(day_id: UUID) -> DayOfTill:
 
 @blueprint.route("/safe-moves", methods=["GET"])
 @allow(Permission.HANDLE_CASH)
-@blueprint.response(200, MoveOut(many=True))
+@blueprint.response(200, SafeMoveOut(many=True))
 def list_safe_moves() -> list[Move]:
     """List the moves of the safe, those that wait for a second person first."""
     with reading() as session:
@@ -233,8 +233,8 @@ def list_safe_moves() -> list[Move]:
 
 @blueprint.route("/safe-moves", methods=["POST"])
 @allow(Permission.HANDLE_CASH)
-@blueprint.arguments(MoveArgs)
-@blueprint.response(201, MoveOut)
+@blueprint.arguments(SafeMoveArgs)
+@blueprint.response(201, SafeMoveOut)
 @blueprint.leads_to("decide_safe_move", move_id="id")
 def enter_safe_move(args: dict[str, Any]) -> Move:
     """Enter a move of money; it waits for a second person."""
@@ -244,8 +244,8 @@ def enter_safe_move(args: dict[str, Any]) -> Move:
 
 @blueprint.route("/safe-moves/<uuid:move_id>/decide", methods=["POST"])
 @allow(Permission.HANDLE_CASH)
-@blueprint.arguments(DecisionArgs)
-@blueprint.response(200, MoveOut)
+@blueprint.arguments(SafeDecisionArgs)
+@blueprint.response(200, SafeMoveOut)
 def decide_safe_move(args: dict[str, Any], move_id: UUID) -> Move:
     """Confirm as the second person that the money was counted and moved, or decline it."""
     with begin() as session:
