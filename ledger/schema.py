@@ -59,6 +59,7 @@ class TransactionKind(StrEnum):
     SERVICE = "service"
     DONATION = "donation"
     REDEMPTION = "redemption"
+    STOCK = "stock"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
     HOLD = "hold"

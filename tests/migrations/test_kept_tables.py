@@ -21,8 +21,12 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("intake_batch", "intake_batch_line", "stocktake_count", "stocktake_line"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
+KEPT = CLOSED | {
+    *("certificate_register", "certificate", "correction", "dispute", "policy_proposal"),
+    *("stocktake", "stock_move"),
+}
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

@@ -28,6 +28,7 @@ from timebank.shop.errors import (
 from timebank.shop.identity import Found, Holder
 from timebank.shop.models import IdentifiedBy, PayCodeUse, Redemption, RedemptionLine
 from timebank.shop.receipts import Receipt
+from timebank.shop.told import tell_makers
 
 # ---------------------------------------------------------------- checks
 
@@ -171,6 +172,7 @@ def write_receipt(
     session.flush()
     session.add_all(lines)
     session.flush()
+    tell_makers(session, redemption, lines)
     return Receipt(redemption, member, lines, None, is_replay=False)
 
 
