@@ -13,6 +13,7 @@ from timebank.service import correction_models as corrections
 from timebank.service import models as service
 from timebank.service import offline_models as offline
 from timebank.shop import models as shop
+from timebank.shop import price_models as prices
 
 __all__ = [
     "Base",
@@ -23,6 +24,7 @@ __all__ = [
     "messages",
     "offline",
     "people",
+    "prices",
     "qualifications",
     "rewards",
     "service",
