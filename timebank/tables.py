@@ -13,6 +13,7 @@ from timebank.service import correction_models as corrections
 from timebank.service import models as service
 from timebank.service import offline_models as offline
 from timebank.shop import models as shop
+from timebank.shop import price_models as prices
 from timebank.shop import stock_models as stock
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "messages",
     "offline",
     "people",
+    "prices",
     "qualifications",
     "rewards",
     "service",

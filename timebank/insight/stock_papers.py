@@ -18,7 +18,8 @@ from ledger.schema import Account, BalanceRow, Transaction
 from timebank import chart
 from timebank.insight.comparing import compared
 from timebank.insight.papers import Paper
-from timebank.shop.models import Donation, IntakeChoice, Item, ItemPrice
+from timebank.shop.models import Donation, IntakeChoice, Item
+from timebank.shop.price_models import ItemPrice
 from timebank.shop.stock_models import (
     MoveKind,
     MoveState,

@@ -43,10 +43,10 @@ from timebank.shop.models import (
     Donation,
     IntakeChoice,
     Item,
-    ItemPrice,
     Photo,
     ValueBasis,
 )
+from timebank.shop.price_models import ItemPrice
 
 FEN_PER_YUAN: Final = 100
 

@@ -20,7 +20,8 @@ from ledger.schema import Posting, Transaction
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community
 from timebank.shop.days import day_end
-from timebank.shop.models import Item, ItemPrice
+from timebank.shop.models import Item
+from timebank.shop.price_models import ItemPrice
 
 
 @dataclass(frozen=True, slots=True)
