@@ -49,6 +49,13 @@ class RowRepeats(Invalid):
     message = N_("%(volunteer)s stands in two rows. Please write all pieces in one of them.")
 
 
+class BatchNotFound(NotFound):
+    """No such session or file in this community."""
+
+    code = "batch_not_found"
+    message = N_("There is no such session or file here.")
+
+
 # ---------------------------------------------------------------- stocktakes
 
 

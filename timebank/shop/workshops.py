@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -24,7 +25,13 @@ from timebank.shop.errors import NonceReused
 from timebank.shop.goods import ItemDetails, add_item, check_nonce, find_item
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import Donation, IntakeChoice, Item
-from timebank.shop.stock_errors import DayInFuture, RowRepeats, RowsInvalid, TitleInvalid
+from timebank.shop.stock_errors import (
+    BatchNotFound,
+    DayInFuture,
+    RowRepeats,
+    RowsInvalid,
+    TitleInvalid,
+)
 from timebank.shop.stock_models import (
     PLACE_LENGTH_MAX,
     TITLE_LENGTH_MAX,
@@ -142,6 +149,19 @@ def find_batch(session: Session, actor: Actor, *, nonce: str) -> IntakeBatch | N
             IntakeBatch.community_id == actor.community_id, IntakeBatch.nonce == nonce
         )
     )
+
+
+def read_batch(session: Session, actor: Actor, *, batch_id: UUID) -> IntakeBatch:
+    """Return a session or a file.
+
+    Raises:
+        BatchNotFound: batch_not_found.
+    """
+    actor.require(Permission.HANDLE_GOODS)
+    found = session.get(IntakeBatch, (actor.community_id, batch_id))
+    if found is None:
+        raise BatchNotFound
+    return found
 
 
 def list_batches(session: Session, actor: Actor) -> list[tuple[IntakeBatch, int, int]]:
