@@ -157,7 +157,9 @@ def test_money_for_the_safe_is_entered_by_one_and_confirmed_by_another(
     app: object, clerk: FlaskClient, database: Database, world: World
 ) -> None:
     worker = browser(app.test_client(), database, world, "wen")  # type: ignore[attr-defined]
-    status, _ = fill(worker, "/till/days/safe/", kind="to_fund", amount="１２.5", note="十一月义卖款")
+    status, _ = fill(
+        worker, "/till/days/safe/", kind="to_fund", amount="１２.5", note="十一月义卖款"
+    )
     with database.reading() as session:
         waiting = list_moves(session, world.clerk)[0]
     path = f"/till/days/safe/{waiting.move.id}/confirm"

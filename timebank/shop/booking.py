@@ -35,6 +35,7 @@ from timebank.shop.sale_models import (
     SwapLine,
 )
 from timebank.shop.till_money import yuan
+from timebank.shop.told import tell_makers
 
 # ---------------------------------------------------------------- checks
 
@@ -216,6 +217,7 @@ def write_receipt(
     session.flush()
     session.add_all([*lines, *swaps])
     session.flush()
+    tell_makers(session, redemption, lines)
     return Receipt(redemption, member, lines, swaps, helper=helper, is_replay=False)
 
 
