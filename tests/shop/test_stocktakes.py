@@ -168,8 +168,8 @@ def test_every_difference_says_why(
     taken = opened(session, world)
     counted(session, world.clerk, taken, cup, 4)
 
+    closings = {cup.number: closing} if closing else {}
     with pytest.raises(Refusal) as refused:
-        closings = {cup.number: closing} if closing else {}
         stocktakes.close(session, world.pricer, stocktake_id=taken.id, closings=closings)
 
     assert refused.value.code == code

@@ -214,7 +214,7 @@ def _key_problems(
 
 
 def _day_problems(row: GoodsRow, closed_through: date | None, today: date) -> Iterator[RefusedCell]:
-    on = row.date or today
+    on = row.day or today
     if on > today:
         template = N_("%(on)s has not come yet.")
         yield RefusedCell(row.row, "date", "day_in_future", template, {"on": on.isoformat()})
@@ -230,7 +230,7 @@ def _day_problems(row: GoodsRow, closed_through: date | None, today: date) -> It
 @contextmanager
 def _on_its_day(row: GoodsRow, zone: ZoneInfo) -> Iterator[None]:
     """Let a row happen at noon of its day; one without a day happens now."""
-    noon = None if row.date is None else datetime.combine(row.date, NOON, zone)
+    noon = None if row.day is None else datetime.combine(row.day, NOON, zone)
     with clock.at(noon) if noon is not None and noon < clock.now() else nullcontext():
         yield
 

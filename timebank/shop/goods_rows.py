@@ -51,7 +51,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "pieces": ("pieces", "件数"),
     "choice": ("choice", "捐赠或兑换"),
     "donor": ("donor", "送来人编号", "捐赠人编号"),
-    "date": ("date", "日期"),
+    "day": ("date", "日期"),
 }
 CONDITIONS: Final = {
     **{word.value: word for word in Condition},
@@ -109,7 +109,7 @@ class GoodsRow:
     pieces: int | None = None
     choice: IntakeChoice = IntakeChoice.DONATE
     donor: int | None = None
-    date: date | None = None
+    day: date | None = None
 
 
 class _Wrong(Exception):
@@ -259,5 +259,5 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "pieces": _whole(PIECE_COUNT_MAX),
     "choice": _word(CHOICES),
     "donor": _volunteer,
-    "date": _day,
+    "day": _day,
 }
