@@ -63,6 +63,7 @@ class TransactionKind(StrEnum):
     SWAP = "swap"
     REFUND = "refund"
     CASH = "cash"
+    STOCK = "stock"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
     HOLD = "hold"

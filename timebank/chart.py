@@ -6,7 +6,8 @@
 | `Members:V0001:Service`, `Members:V0001:Points` | SERVICE, POINT | floor 0 |
 | `Shop:Redeemed` | POINT | no, insert-only |
 | `Goods:0001:Intake`, `Goods:0001:Out` | GOODS-0001 | no, insert-only |
-| `Goods:0001:Stock` | GOODS-0001 | floor 0 |
+| `Goods:0001:Stock` | GOODS-0001 | floor 0, ceiling 1 for a single piece |
+| `Goods:0001:Adjusted`, `:WrittenOff`, `:Recycled`, `:Gifts` | GOODS-0001 | no, insert-only |
 | `Cash:Till:1`, `Cash:Safe` | CNY | floor 0 |
 | `Income:Sales`, `Expenses:CashDifferences`, `Equity:Deposits` | CNY | no, insert-only |
 | `Fund:General` | CNY | floor 0 |
@@ -37,6 +38,10 @@ CASH_DIFFERENCES: Final = "Expenses:CashDifferences"
 DEPOSITS: Final = "Equity:Deposits"
 """Where money comes from that somebody puts into the safe to begin with."""
 GENERAL_FUND: Final = "Fund:General"
+ADJUSTED: Final = "Adjusted"
+WRITTEN_OFF: Final = "WrittenOff"
+RECYCLED: Final = "Recycled"
+GIFTS: Final = "Gifts"
 SYSTEM_ACCOUNTS: Final = {
     SERVICE_ISSUANCE: SERVICE,
     POINTS_ISSUANCE: POINT,
@@ -89,6 +94,11 @@ def stock_account_code(item_number: int) -> str:
     return f"Goods:{item_number:04d}:Stock"
 
 
+def goods_account_code(item_number: int, name: str) -> str:
+    """Return the code of where pieces go that are not sold, such as Goods:0001:Gifts."""
+    return f"Goods:{item_number:04d}:{name}"
+
+
 def till_account_code(till_number: int) -> str:
     """Return the code of the drawer of one till."""
     return f"Cash:Till:{till_number}"
@@ -118,8 +128,13 @@ def open_member_accounts(session: Session, community_id: UUID, number: int) -> M
     return MemberAccounts(service_id=service.id, points_id=points.id)
 
 
-def open_item_accounts(session: Session, community_id: UUID, item_number: int) -> ItemAccounts:
-    """Open the accounts of one kind of goods; the shelf does not fall below zero."""
+def open_item_accounts(
+    session: Session, community_id: UUID, item_number: int, *, is_single: bool = False
+) -> ItemAccounts:
+    """Open the accounts of one kind of goods.
+
+    The shelf does not fall below zero, and of a single piece it never holds a second one.
+    """
     commodity = goods_commodity(item_number)
     prefix = f"Goods:{item_number:04d}"
     intake = open_account(session, community_id, code=f"{prefix}:Intake", commodity=commodity)
@@ -129,9 +144,23 @@ def open_item_accounts(session: Session, community_id: UUID, item_number: int) -
         code=stock_account_code(item_number),
         commodity=commodity,
         floor_minor=0,
+        ceiling_minor=1 if is_single else None,
     )
     out = open_account(session, community_id, code=f"{prefix}:Out", commodity=commodity)
     return ItemAccounts(intake_id=intake.id, stock_id=stock.id, out_id=out.id)
+
+
+def open_goods_account(session: Session, community_id: UUID, item_number: int, name: str) -> UUID:
+    """Return where pieces go that are not sold; it is opened when it is first used.
+
+    Args:
+        session: write session.
+        community_id: the book.
+        item_number: which goods.
+        name: `ADJUSTED`, `WRITTEN_OFF`, `RECYCLED` or `GIFTS`.
+    """
+    code = goods_account_code(item_number, name)
+    return open_account(session, community_id, code=code, commodity=goods_commodity(item_number)).id
 
 
 def open_money_account(session: Session, community_id: UUID, code: str) -> UUID:

@@ -55,6 +55,7 @@ class Purpose(StrEnum):
     DOCUMENT = "document"
     CARD = "card"
     WEBHOOK = "webhook"
+    RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from timebank.service import models as service
 from timebank.service import offline_models as offline
 from timebank.shop import cash_models as cash
 from timebank.shop import models as shop
+from timebank.shop import price_models as prices
 from timebank.shop import sale_models as sales
+from timebank.shop import stock_models as stock
 
 __all__ = [
     "Base",
@@ -28,11 +30,13 @@ __all__ = [
     "messages",
     "offline",
     "people",
+    "prices",
     "qualifications",
     "rewards",
     "sales",
     "service",
     "shop",
+    "stock",
     "webhooks",
 ]
 

@@ -77,6 +77,9 @@ TEXTS: Final = {
         "%(title)s, %(when)s: your scan on the device without a network was looked at and does not "
         "count: %(reason)s. If that is wrong, please tell the social worker."
     ),
+    MessageKind.GOODS_GONE: N_(
+        "What you made, %(title)s, went to a neighbour on %(on)s. Thank you."
+    ),
 }
 WORTH: Final = N_("%(stay)s, %(duration)s counted, %(points)s points")
 STAYED: Final = N_("%(stay)s, %(duration)s on site")
@@ -105,6 +108,7 @@ SUBJECTS: Final = {
     MessageKind.SCAN_WAITS: N_("Your scan waits"),
     MessageKind.SCAN_ENTERED: N_("Your scan is written in"),
     MessageKind.SCAN_DISMISSED: N_("Your scan does not count"),
+    MessageKind.GOODS_GONE: N_("A neighbour has it now"),
 }
 ICONS: Final = {
     MessageKind.CALLED_OFF: "calendar-x",
@@ -128,6 +132,7 @@ ICONS: Final = {
     MessageKind.SCAN_WAITS: "hourglass-split",
     MessageKind.SCAN_ENTERED: "check-lg",
     MessageKind.SCAN_DISMISSED: "x-lg",
+    MessageKind.GOODS_GONE: "bag-heart",
 }
 PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
 

@@ -53,7 +53,7 @@ def certificate_pdf(certificate: Certificate, *, base_url: str) -> bytes:
         format="pdf",
         sys_inputs={
             "data": json.dumps(page, ensure_ascii=False),
-            "qr": _standing_alone(qr_svg(link, label=certificate.printed_number)),
+            "qr": standing_alone(qr_svg(link, label=certificate.printed_number)),
         },
         pdf_standards=STANDARD,
     )
@@ -107,6 +107,6 @@ def _joined(titles: list[str]) -> str:
     return text if len(text) <= TITLES_LENGTH_MAX else text[: TITLES_LENGTH_MAX - 1] + "…"
 
 
-def _standing_alone(svg: str) -> str:
+def standing_alone(svg: str) -> str:
     """Return an inline SVG as a document of its own: outside a page it must name its language."""
     return str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)

@@ -11,7 +11,7 @@ from ledger.columns import Count, Day, Digest, Flag, Key, Minor, States, Text, T
 from migrations import history
 
 revision = "0019_till_days"
-down_revision = "0017_sales"
+down_revision = "0018_stock"
 branch_labels = None
 depends_on = None
 

@@ -157,14 +157,16 @@ def test_money_for_the_safe_is_entered_by_one_and_confirmed_by_another(
     app: object, clerk: FlaskClient, database: Database, world: World
 ) -> None:
     worker = browser(app.test_client(), database, world, "wen")  # type: ignore[attr-defined]
-    status, _ = fill(worker, "/till/safe/", kind="to_fund", amount="１２.5", note="十一月义卖款")
+    status, _ = fill(
+        worker, "/till/days/safe/", kind="to_fund", amount="１２.5", note="十一月义卖款"
+    )
     with database.reading() as session:
         waiting = list_moves(session, world.clerk)[0]
-    path = f"/till/safe/{waiting.move.id}/confirm"
+    path = f"/till/days/safe/{waiting.move.id}/confirm"
 
-    own = worker.post(path, data={"csrf_token": csrf_token(worker, "/till/safe/")})
-    said = page(worker, "/till/safe/")
-    clerk.post(path, data={"csrf_token": csrf_token(clerk, "/till/safe/")})
+    own = worker.post(path, data={"csrf_token": csrf_token(worker, "/till/days/safe/")})
+    said = page(worker, "/till/days/safe/")
+    clerk.post(path, data={"csrf_token": csrf_token(clerk, "/till/days/safe/")})
 
     assert (status, own.status_code) == (303, 303)
     assert "要请别人" in said
@@ -175,7 +177,7 @@ def test_money_for_the_safe_is_entered_by_one_and_confirmed_by_another(
 
 @pytest.mark.parametrize("amount", ["", "0", "-5", "12.505", "1e3", "1,000", "￥5", "1000000.01"])
 def test_an_amount_that_is_none_is_refused_at_its_field(clerk: FlaskClient, amount: str) -> None:
-    status, shown = fill(clerk, "/till/safe/", kind="deposit", amount=amount, note="备用金")
+    status, shown = fill(clerk, "/till/days/safe/", kind="deposit", amount=amount, note="备用金")
 
     assert status == 422
     assert '<a class="link-underline-opacity-100 text-reset" href="#amount">' in shown

@@ -10,7 +10,7 @@ and gives its findings one by one.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,11 +21,16 @@ from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
 from timebank.insight import cash_papers, correction_papers, papers, sale_papers
 from timebank.insight.cash_papers import cash_is_counted
+from timebank.insight.comparing import compared
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
-from timebank.insight.papers import Legs, Paper
 from timebank.insight.policy_papers import caps_are_kept, policies_are_released_by_two
 from timebank.insight.sale_papers import refunds_are_whole
+from timebank.insight.stock_papers import (
+    stock_is_whole,
+    stock_moves_are_posted,
+    stocktakes_are_posted,
+)
 from timebank.people.models import Community, Member
 from timebank.rewards.models import Certificate, CertificateRegister, Commendation
 from timebank.rewards.papers import content_hash
@@ -37,12 +42,8 @@ from timebank.shop.models import (
     Item,
     Reservation,
 )
-from timebank.shop.sale_models import (
-    Redemption,
-    Refund,
-)
-
-PAPERS_PER_READING: Final = 200
+from timebank.shop.sale_models import Redemption, Refund
+from timebank.shop.stock_models import StockMove, Stocktake
 
 Pass = Callable[[Session, UUID], Iterator[Finding]]
 
@@ -52,37 +53,37 @@ Pass = Callable[[Session, UUID], Iterator[Finding]]
 
 def attendances_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every posted attendance has its award, to the minute and to the point."""
-    return _compared(session, community_id, papers.attendances(session, community_id))
+    return compared(session, community_id, papers.attendances(session, community_id))
 
 
 def corrections_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every agreed correction took back what it says, and posted what it says."""
-    return _compared(session, community_id, correction_papers.corrections(session, community_id))
+    return compared(session, community_id, correction_papers.corrections(session, community_id))
 
 
 def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every donation has put its pieces on the shelf, and paid what it says."""
-    return _compared(session, community_id, papers.donations(session, community_id))
+    return compared(session, community_id, papers.donations(session, community_id))
 
 
 def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every redemption has moved its points and its pieces, and its lines sum to its total."""
-    return _compared(session, community_id, sale_papers.redemptions(session, community_id))
+    return compared(session, community_id, sale_papers.redemptions(session, community_id))
 
 
 def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every reservation has set its points and its pieces aside, and moved nothing by that."""
-    return _compared(session, community_id, papers.reservations(session, community_id))
+    return compared(session, community_id, papers.reservations(session, community_id))
 
 
 def cash_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every float, every closing and every move of the safe has moved what it says."""
-    return _compared(session, community_id, cash_papers.moves(session, community_id))
+    return compared(session, community_id, cash_papers.moves(session, community_id))
 
 
 def refunds_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every return of a part has given back what its lines say."""
-    return _compared(session, community_id, sale_papers.partial_refunds(session, community_id))
+    return compared(session, community_id, sale_papers.partial_refunds(session, community_id))
 
 
 # ---------------------------------------------------------------- transactions have their papers
@@ -138,6 +139,7 @@ def reversals_have_their_paper(session: Session, community_id: UUID) -> Iterator
         Transaction.reverses_id.is_not(None),
         ~_is_named(Transaction.id, Refund.community_id, Refund.transaction_id),
         ~_is_named(Transaction.id, Correction.community_id, Correction.reversal_id),
+        ~_is_named(Transaction.id, StockMove.community_id, StockMove.transaction_id),
         ~is_imported(),
     )
     for transaction_id, reverses_id in session.execute(query):
@@ -244,6 +246,9 @@ PASSES: Final[tuple[Pass, ...]] = (
     reservations_are_held,
     cash_is_posted,
     cash_is_counted,
+    stocktakes_are_posted,
+    stock_moves_are_posted,
+    stock_is_whole,
     refunds_are_posted,
     refunds_are_whole,
     nothing_moves_without_a_paper,
@@ -255,67 +260,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-# ---------------------------------------------------------------- comparing
-
-
-def _compared(session: Session, community_id: UUID, found: Iterator[Paper]) -> Iterator[Finding]:
-    """Compare papers with the book, some at a time."""
-    while page := list(islice(found, PAPERS_PER_READING)):
-        held = _transactions(session, community_id, [paper.transaction_id for paper in page])
-        for paper in page:
-            source, posted, pending = held.get(paper.transaction_id, (None, {}, {}))
-            legs = pending if paper.is_hold else posted
-            for problem in _problems(paper, source, legs):
-                yield Finding("paper_differs", paper.source, problem)
-
-
-def _problems(paper: Paper, source: str | None, legs: Legs) -> Iterator[str]:
-    yield from paper.problems
-    if source is None:
-        yield f"its transaction {paper.transaction_id} is not in the book"
-    elif source != paper.source:
-        yield f"its transaction {paper.transaction_id} names {source}"
-    elif legs != paper.legs:
-        yield (
-            f"its transaction {paper.transaction_id} moves {_amounts(legs, paper.legs)}"
-            f" where the paper says {_amounts(paper.legs, legs)}"
-        )
-
-
-def _transactions(
-    session: Session, community_id: UUID, transaction_ids: list[UUID]
-) -> dict[UUID, tuple[str, Legs, Legs]]:
-    """Return source, posted and pending legs of the transactions there, with one statement."""
-    query = (
-        sa.select(
-            Transaction.id,
-            Transaction.source,
-            Posting.account_id,
-            Posting.amount_minor,
-            Posting.is_pending,
-        )
-        .join_from(
-            Transaction,
-            Posting,
-            sa.and_(
-                Posting.community_id == Transaction.community_id,
-                Posting.transaction_id == Transaction.id,
-            ),
-        )
-        .where(Transaction.community_id == community_id, Transaction.id.in_(transaction_ids))
-    )
-    held: dict[UUID, tuple[str, Legs, Legs]] = {}
-    for transaction_id, source, account_id, amount_minor, is_pending in session.execute(query):
-        _, posted, pending = held.setdefault(transaction_id, (source, {}, {}))
-        legs = pending if is_pending else posted
-        legs[account_id] = legs.get(account_id, 0) + amount_minor
-    return held
-
-
-def _amounts(legs: Legs, other: Legs) -> str:
-    """Say the amounts of `legs` that `other` has not."""
-    different = {amount for account_id, amount in legs.items() if other.get(account_id) != amount}
-    return ", ".join(map(str, sorted(different))) or "nothing"
+# ---------------------------------------------------------------- leaves
 
 
 def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
@@ -331,6 +276,8 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         _is_named(transaction_id, TillDay.community_id, TillDay.transaction_id),
         _is_named(transaction_id, TillClosing.community_id, TillClosing.transaction_id),
         _is_named(transaction_id, SafeDecision.community_id, SafeDecision.transaction_id),
+        _is_named(transaction_id, Stocktake.community_id, Stocktake.transaction_id),
+        _is_named(transaction_id, StockMove.community_id, StockMove.transaction_id),
         # What only gives a hold back needs no paper but the hold's.
         sa.and_(
             Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),

@@ -68,6 +68,8 @@ class MessageKind(StrEnum):
     """As SCAN_DIFFERS."""
     SCAN_DISMISSED = "scan_dismissed"
     """title, when, reason."""
+    GOODS_GONE = "goods_gone"
+    """title (of the goods), on: to the maker."""
 
 
 class Message(Base):

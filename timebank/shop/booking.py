@@ -17,17 +17,10 @@ from timebank import chart
 from timebank.people.models import Community, Member
 from timebank.people.pins import check_pin
 from timebank.shop.basket import Basket, Row, RowState
-from timebank.shop.errors import (
-    CashPriceChanged,
-    Insufficient,
-    ItemGone,
-    NotPriced,
-    OwnPriceSwapped,
-    PayCodeUsed,
-    PriceChanged,
-)
+from timebank.shop.errors import Insufficient, ItemGone, NotPriced, PayCodeUsed, PriceChanged
 from timebank.shop.identity import Found, Holder
 from timebank.shop.receipts import Receipt
+from timebank.shop.sale_errors import CashPriceChanged, OwnPriceSwapped
 from timebank.shop.sale_models import (
     IdentifiedBy,
     PayCodeUse,
@@ -36,6 +29,7 @@ from timebank.shop.sale_models import (
     SwapLine,
 )
 from timebank.shop.till_money import yuan
+from timebank.shop.told import tell_makers
 
 # ---------------------------------------------------------------- checks
 
@@ -218,6 +212,7 @@ def write_receipt(
     session.flush()
     session.add_all([*lines, *swaps])
     session.flush()
+    tell_makers(session, redemption, lines)
     return Receipt(redemption, member, lines, swaps, helper=helper, is_replay=False)
 
 

@@ -3,8 +3,10 @@
 Words: an *item* is a kind of goods (布艺杯垫), its *number* stands on the label and names its
 commodity (GOODS-0001); a *price* is in points, in cash or in both, and has a basis.
 
-Invariants: the maker never sets the price; every price that was ever set stays; numbers are gapless per community; nothing about an item
-that a receipt needs is read later than the sale (receipts keep name and price of the moment).
+Invariants: the maker never sets the price, nor does anybody who exchanged pieces of that kind;
+every price that was ever set stays; a single piece stays one; numbers are gapless per community;
+nothing about an item that a receipt needs is read later than the sale (receipts keep name and price
+of the moment).
 """
 
 from dataclasses import dataclass
@@ -35,12 +37,16 @@ from timebank.shop.models import (
     NONCE_LENGTH_MAX,
     PRICE_FEN_MAX,
     PRICE_POINTS_MAX,
+    SHELF_LENGTH_MAX,
     STORY_LENGTH_MAX,
+    Condition,
+    Donation,
+    IntakeChoice,
     Item,
-    ItemPrice,
     Photo,
     ValueBasis,
 )
+from timebank.shop.price_models import ItemPrice
 
 FEN_PER_YUAN: Final = 100
 
@@ -56,6 +62,9 @@ class ItemDetails:
         maker_number: the maker's volunteer number as an integer; None when no member made it.
         maker_name: as printed; empty: the member's name, or a resident's gift without a name.
         photo_id: a stored photo.
+        condition: in which it came in.
+        shelf: where it stands, up to 20 characters.
+        is_single: a piece of its own; decided once, when the goods are added.
     """
 
     name: str
@@ -64,6 +73,9 @@ class ItemDetails:
     maker_number: int | None = None
     maker_name: str = ""
     photo_id: UUID | None = None
+    condition: Condition = Condition.GOOD
+    shelf: str = ""
+    is_single: bool = False
 
 
 def check_nonce(nonce: str) -> None:
@@ -153,7 +165,9 @@ def add_item(session: Session, actor: Actor, *, details: ItemDetails, nonce: str
     maker = _maker(session, actor, details.maker_number)
     community.last_item_number += 1
     number = community.last_item_number
-    accounts = chart.open_item_accounts(session, actor.community_id, number)
+    accounts = chart.open_item_accounts(
+        session, actor.community_id, number, is_single=details.is_single
+    )
     item = Item(
         community_id=actor.community_id,
         id=new_id(),
@@ -162,6 +176,7 @@ def add_item(session: Session, actor: Actor, *, details: ItemDetails, nonce: str
         maker_member_id=maker.id if maker else None,
         value_basis=ValueBasis.UNVALUED,
         created_at=clock.now(),
+        is_single=details.is_single,
         intake_account_id=accounts.intake_id,
         stock_account_id=accounts.stock_id,
         out_account_id=accounts.out_id,
@@ -216,7 +231,7 @@ def set_price(
     """
     actor.require(Permission.PRICE_GOODS)
     item = find_item(session, actor, item_number=item_number)
-    if item.maker_member_id is not None and item.maker_member_id == actor.member_id:
+    if actor.member_id is not None and _has_made(session, item, actor.member_id):
         raise MakerNeverPrices
     _check_price(price_points, price_fen, basis)
     price = ItemPrice(
@@ -270,6 +285,19 @@ def _check_price(price_points: int | None, price_fen: int | None, basis: ValueBa
         )
 
 
+def _has_made(session: Session, item: Item, member_id: UUID) -> bool:
+    """Tell whether a member is the maker, or was paid for pieces of that kind."""
+    if item.maker_member_id == member_id:
+        return True
+    exchanged = sa.select(Donation.id).where(
+        Donation.community_id == item.community_id,
+        Donation.item_id == item.id,
+        Donation.choice == IntakeChoice.EXCHANGE,
+        Donation.donor_member_id == member_id,
+    )
+    return session.scalar(exchanged.limit(1)) is not None
+
+
 def _lock_community(session: Session, community_id: UUID) -> Community:
     """Return the community with its counters as they are under the lock."""
     return session.scalars(
@@ -301,6 +329,8 @@ def _tell(session: Session, item: Item, details: ItemDetails, maker_name: str) -
     item.category = _text("category", details.category, 0, CATEGORY_LENGTH_MAX)
     printed = details.maker_name.strip() or maker_name
     item.maker_name = _text("maker_name", printed, 0, MAKER_NAME_LENGTH_MAX)
+    item.shelf = _text("shelf", details.shelf, 0, SHELF_LENGTH_MAX)
+    item.condition = details.condition
     if details.photo_id is not None:
         _check_photo(session, item.community_id, details.photo_id)
         item.photo_id = details.photo_id

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
+from ledger.errors import BalanceTooHigh
 from ledger.ids import new_id
 from ledger.journal import Draft, Leg, post
 from ledger.schema import TransactionKind
@@ -39,6 +40,7 @@ from timebank.shop.models import (
     IntakeChoice,
     Item,
 )
+from timebank.shop.stock_errors import MakerDiffers, SinglePiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Intake:
         donor_number: the volunteer number of the one who brought it, as an integer; None for a
             resident. For an exchange the maker is the donor, whatever stands here.
         nonce: the form's own number; the same nonce returns the same donation.
+        maker_number: of pieces of a kind with many makers, as a workshop brings them: who made
+            these; None otherwise.
     """
 
     item_number: int
@@ -59,6 +63,7 @@ class Intake:
     choice: IntakeChoice
     nonce: str
     donor_number: int | None = None
+    maker_number: int | None = None
 
 
 def receive(session: Session, actor: Actor, *, intake: Intake) -> Donation:
@@ -75,6 +80,7 @@ def receive(session: Session, actor: Actor, *, intake: Intake) -> Donation:
         ReceiverIsDonor: receiver_is_donor.
         ExchangeNeedsMaker, NotPriced, ExchangeLimitReached: exchange_needs_maker, not_priced,
             exchange_limit_reached.
+        SinglePiece, MakerDiffers: single_piece, maker_differs.
         NonceReused: nonce_reused, the nonce stands for another intake.
     """
     actor.require(Permission.HANDLE_GOODS)
@@ -89,6 +95,8 @@ def receive(session: Session, actor: Actor, *, intake: Intake) -> Donation:
         return earlier
     if donor is not None and donor.id == actor.member_id:
         raise ReceiverIsDonor
+    if item.is_single and intake.piece_count > 1:
+        raise SinglePiece(item_name=item.name)
     donation = Donation(
         community_id=actor.community_id,
         id=new_id(),
@@ -110,23 +118,32 @@ def receive(session: Session, actor: Actor, *, intake: Intake) -> Donation:
 
 def _lock_donor(session: Session, actor: Actor, item: Item, intake: Intake) -> Member | None:
     """Return the donor, locked so that two intakes cannot both pass the day's limit."""
-    by_maker = intake.choice is IntakeChoice.EXCHANGE
-    if by_maker and item.maker_member_id is None:
-        raise ExchangeNeedsMaker(item_name=item.name)
-    if not by_maker and intake.donor_number is None:
+    is_donor = _whose(item, intake)
+    if is_donor is None:
         return None
-    number = min(max(intake.donor_number or 0, 0), 10**8)
     donor = session.scalar(
         sa.select(Member)
-        .where(
-            Member.community_id == actor.community_id,
-            Member.id == item.maker_member_id if by_maker else Member.number == number,
-        )
+        .where(Member.community_id == actor.community_id, is_donor)
         .with_for_update(key_share=True)
     )
     if donor is None:
         raise MemberNotFound
+    if intake.maker_number is not None and item.maker_member_id not in {None, donor.id}:
+        raise MakerDiffers(item_name=item.name)
     return donor
+
+
+def _whose(item: Item, intake: Intake) -> sa.ColumnElement[bool] | None:
+    """Return the condition of who brings the pieces; None is a resident."""
+    if intake.maker_number is not None:
+        return Member.number == min(max(intake.maker_number, 0), 10**8)
+    if intake.choice is IntakeChoice.EXCHANGE:
+        if item.maker_member_id is None:
+            raise ExchangeNeedsMaker(item_name=item.name)
+        return Member.id == item.maker_member_id
+    if intake.donor_number is None:
+        return None
+    return Member.number == min(max(intake.donor_number, 0), 10**8)
 
 
 def _earlier(session: Session, actor: Actor, nonce: str) -> Donation | None:
@@ -184,4 +201,7 @@ def _post(
         source=f"donation:{donation.id}",
         narration=f"{item.name} × {donation.piece_count}",
     )
-    return post(session, actor.community_id, draft).transaction_id
+    try:
+        return post(session, actor.community_id, draft).transaction_id
+    except BalanceTooHigh as refusal:
+        raise SinglePiece(item_name=item.name) from refusal

@@ -65,6 +65,24 @@ def read(session: Session, actor: Actor, keys: CodeKeys, *, text: str) -> Scanne
     return Scanned(holder=identify(session, actor, keys, scan=text))
 
 
+def read_goods(session: Session, actor: Actor, *, text: str) -> int:
+    """Return the number of the goods that a label, or the number on it, stands for.
+
+    Raises:
+        CodeNotUnderstood: unknown_code, another kind of code or none.
+        ItemNotFound: item_not_found, a label of another community or of no goods.
+    """
+    actor.require(Permission.HANDLE_GOODS)
+    scan = codes.read_scan(text)
+    if scan.kind in {ScanKind.GOODS, ScanKind.GOODS_PAGE}:
+        number = _item_number(session, actor, scan)
+    elif re.fullmatch("[0-9]{1,8}", scan.value, re.ASCII):
+        number = int(scan.value)
+    else:
+        raise CodeNotUnderstood(text=scan.value[:SHOWN_TEXT_LENGTH_MAX])
+    return find_item(session, actor, item_number=number).number
+
+
 def find_by_name(session: Session, actor: Actor, *, text: str) -> FoundByName:
     """Return members and goods whose name holds `text`; a member also by number (V0001)."""
     actor.require(Permission.KEEP_SHOP)

@@ -31,8 +31,13 @@ class ShelfEntry:
 
     @property
     def is_on_sale(self) -> bool:
-        """Whether it has a price and at least one piece."""
+        """Whether it has a price in points and at least one piece."""
         return self.item.price_points is not None and self.available > 0
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it has a price, in points or in cash."""
+        return self.item.price_points is not None or self.item.price_fen is not None
 
 
 def shop_window(session: Session, actor: Actor) -> list[ShelfEntry]:
@@ -44,7 +49,7 @@ def shop_window(session: Session, actor: Actor) -> list[ShelfEntry]:
     """
     actor.require(Permission.SEE_OWN_RECORD)
     priced = Item.price_points.is_not(None)
-    return [entry for entry in _entries(session, actor, priced) if entry.is_on_sale]
+    return [entry for entry in read_entries(session, actor, priced) if entry.is_on_sale]
 
 
 def read_shelf(session: Session, actor: Actor) -> list[ShelfEntry]:
@@ -55,8 +60,8 @@ def read_shelf(session: Session, actor: Actor) -> list[ShelfEntry]:
         actor: needs `handle_goods`.
     """
     actor.require(Permission.HANDLE_GOODS)
-    entries = _entries(session, actor, sa.true())
-    return sorted(entries, key=lambda entry: entry.item.price_points is not None)
+    entries = read_entries(session, actor, sa.true())
+    return sorted(entries, key=lambda entry: entry.is_priced)
 
 
 def read_entry(session: Session, actor: Actor, *, item_number: int) -> ShelfEntry:
@@ -88,18 +93,16 @@ def find_goods(session: Session, actor: Actor, *, text: str) -> list[ShelfEntry]
     """Return goods whose name holds `text`, at most 20: for a label that cannot be read."""
     actor.require(Permission.HANDLE_GOODS)
     holds = Item.name.icontains(text.strip()[:SEARCH_LENGTH_MAX], autoescape=True)
-    return _entries(session, actor, holds, limit=FOUND_MAX)
+    return read_entries(session, actor, holds, limit=FOUND_MAX)
 
 
-def _entry(session: Session, item: Item) -> ShelfEntry:
-    account_id = item.stock_account_id
-    held = reports.spendable(session, item.community_id, [account_id])
-    return ShelfEntry(item, held[account_id].available_minor)
-
-
-def _entries(
+def read_entries(
     session: Session, actor: Actor, condition: sa.ColumnElement[bool], limit: int | None = None
 ) -> list[ShelfEntry]:
+    """Return the goods that meet a condition with their pieces, the newest first.
+
+    The caller has asked for the permission.
+    """
     items = session.scalars(
         sa.select(Item)
         .where(Item.community_id == actor.community_id, condition)
@@ -111,3 +114,9 @@ def _entries(
     accounts = [item.stock_account_id for item in items]
     balances = reports.spendable(session, actor.community_id, accounts)
     return [ShelfEntry(item, balances[item.stock_account_id].available_minor) for item in items]
+
+
+def _entry(session: Session, item: Item) -> ShelfEntry:
+    account_id = item.stock_account_id
+    held = reports.spendable(session, item.community_id, [account_id])
+    return ShelfEntry(item, held[account_id].available_minor)

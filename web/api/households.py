@@ -11,7 +11,7 @@ from timebank.people.helpers import Agreement
 from timebank.people.household_models import LABEL_LENGTH_MAX, Helper
 from timebank.people.households import Home, HouseholdNotFound
 from web.api import Args, Out, area
-from web.api.shop import nonce
+from web.api.goods import nonce
 from web.auth import allow, current_actor
 from web.fields import Date, Identifier, Text
 from web.session import begin, reading

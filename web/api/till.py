@@ -25,11 +25,13 @@ from timebank.shop.sale_models import (
 )
 from timebank.shop.till import Sale
 from web.api import Args, Out, QueryArgs, area
-from web.api.shop import PIN_PATTERN, SCAN_LENGTH_MAX, nonce, number
+from web.api.goods import nonce, number
 from web.auth import allow, current_actor, current_standing
 from web.fields import FEN_MAX, POINTS_MAX, Choice, Date, Identifier, Quantity, Text, WholeNumber
 from web.session import begin, keys, reading
 
+SCAN_LENGTH_MAX = 200
+PIN_PATTERN = "^[0-9]{4,6}$"
 HOLDER = "A card, a pay code, or a volunteer number such as V0001; empty: a buyer without a card."
 
 

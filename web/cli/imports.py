@@ -1,4 +1,4 @@
-"""Commands that bring files into a book: transactions, transfers."""
+"""Commands that bring files into a book: transactions, transfers, goods."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -22,6 +22,9 @@ from timebank.insight.file_lines import Advance, RefusedLine
 from timebank.insight.import_items import Transfers
 from timebank.insight.imports import FileRefused, Imported, Source
 from timebank.insight.models import DECIMAL_PLACES_MAX
+from timebank.shop import goods_imports
+from timebank.shop.goods_imports import GoodsRefused
+from timebank.table_files import RefusedCell
 from web.cli.book import (
     ACTOR_NAME,
     OpenBook,
@@ -123,6 +126,32 @@ def transfers(
         _run(book, prepare, _actor(community_id), source, report_path)
 
 
+@import_.command("goods")
+@file_argument
+@report_option
+@community_option
+def import_goods(path: Path, report_path: Path | None, community: str | None) -> None:
+    """Bring kinds of goods, prices and pieces from a CSV or Excel file into a community's shop.
+
+    All of them or none; run again, it brings only what is new.
+    """
+    _refuse_folder(path)
+    content = path.read_bytes()
+    with open_book() as book, _report(report_path) as refuse:
+
+        def refuse_cell(cell: RefusedCell) -> None:
+            refuse(RefusedLine(cell.row, cell.column, cell.code, cell.reason))
+
+        with book.database.reading() as session:
+            actor = system_actor(choose_community(session, community))
+            checked = goods_imports.check(session, actor, content=content, refuse=refuse_cell)
+        with _bar("Posting") as advance, book.database.begin() as session:
+            new_count = goods_imports.post(
+                session, actor, checked=checked, refuse=refuse_cell, advance=advance
+            )
+    click.echo(f"{checked.known_count:,} already there, {new_count:,} new.")
+
+
 @import_.command("book")
 @file_argument
 @click.option(
@@ -207,7 +236,7 @@ def _report(path: Path | None) -> Iterator[Callable[[RefusedLine], None]]:
 
         try:
             yield refuse
-        except FileRefused:
+        except (FileRefused, GoodsRefused):
             for line_number, column, code, reason in first:
                 place = f"line {line_number}{', ' if column else ''}{column}"
                 click.echo(f"{place}: {code}: {reason}", err=True)

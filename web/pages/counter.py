@@ -20,12 +20,12 @@ from timebank.shop.basket import Basket, Row, read_basket
 from timebank.shop.booking import needs_pin
 from timebank.shop.cash_errors import AmountInvalid
 from timebank.shop.collection import HandOver, collect, list_open
-from timebank.shop.errors import HelperNeedsMember
 from timebank.shop.held import Aside, hold, list_held, take_up
 from timebank.shop.identity import Holder, identify
 from timebank.shop.receipts import Receipt
 from timebank.shop.reservations import cancel
 from timebank.shop.reserved import Reserved
+from timebank.shop.sale_errors import HelperNeedsMember
 from timebank.shop.sale_models import HeldBasket, IdentifiedBy
 from timebank.shop.scans import FoundByName, Scanned
 from timebank.shop.till import Sale, accept_helper

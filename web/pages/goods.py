@@ -15,21 +15,30 @@ from timebank.actors import Permission
 from timebank.codes import goods_digits
 from timebank.errors import Refusal
 from timebank.shop.errors import ItemNotFound
-from timebank.shop.goods import add_item, edit_item, set_price
+from timebank.shop.goods import add_item, edit_item, list_prices, set_price
 from timebank.shop.intake import receive
-from timebank.shop.models import IntakeChoice, ValueBasis
+from timebank.shop.models import CATEGORY_LENGTH_MAX, Condition, IntakeChoice, ValueBasis
 from timebank.shop.photos import read_photo
 from timebank.shop.reservations import list_own
-from timebank.shop.stock import ShelfEntry, read_entry, read_public_entry, read_shelf, shop_window
+from timebank.shop.stock import (
+    SEARCH_LENGTH_MAX,
+    ShelfEntry,
+    read_entry,
+    read_public_entry,
+    read_shelf,
+)
+from timebank.shop.stocktakes import list_shelves
+from timebank.shop.window import Wanted, is_new, list_categories, read_window
 from web.auth import allow, current_actor, current_standing, public
 from web.forms import Form
-from web.i18n import N_, _
+from web.i18n import N_, _, yuan_figure
 from web.menu import Entry, Place
 from web.pages.basket import new_nonce
 from web.pages.goods_forms import (
     BASES,
     BASIS_WORDS,
     CHOICE_WORDS,
+    CONDITION_WORDS,
     EditForm,
     IntakeForm,
     NewForm,
@@ -38,6 +47,7 @@ from web.pages.goods_forms import (
     intake,
     sent_photo,
 )
+from web.pages.stock_forms import MOVE_WORDS, MoveForm
 from web.qr import code128_svg, qr_svg
 from web.session import begin, reading, settings
 
@@ -93,20 +103,28 @@ def photo(community_id: UUID, photo_id: UUID) -> Response:
 @blueprint.get("/me/shop")
 @allow(Permission.SEE_OWN_RECORD)
 def window() -> str:
-    """Show what can be redeemed now, and what is kept for the reader."""
+    """Show what can be had now, what is kept for the reader, and what has just gone."""
+    wanted = Wanted(
+        text=request.args.get("q", "")[:SEARCH_LENGTH_MAX],
+        category=request.args.get("category", "")[:CATEGORY_LENGTH_MAX],
+        is_new=request.args.get("new") == "1",
+    )
     with reading() as book:
-        entries = shop_window(book, current_actor())
-        reserved = list_own(book, current_actor())
-    return render_template("goods/window.html", entries=entries, reserved=reserved)
+        found = read_window(book, current_actor(), wanted=wanted)
+        reserved = list_own(book, current_actor()) if wanted.is_everything else []
+    return render_template(
+        "goods/window.html", window=found, wanted=wanted, reserved=reserved, is_new=is_new
+    )
 
 
 @blueprint.get("/me/shop/<int:number>")
 @allow(Permission.SEE_OWN_RECORD)
 def window_item(number: int) -> str:
-    """Show one kind of goods with its story."""
+    """Show one kind of goods with its story, and what it cost before."""
     with reading() as book:
         entry = read_entry(book, current_actor(), item_number=number)
-    return render_template("goods/window_item.html", entry=entry)
+        prices = list_prices(book, current_actor(), item_number=number)
+    return render_template("goods/window_item.html", entry=entry, prices=prices)
 
 
 # ---------------------------------------------------------------- for the shop
@@ -125,7 +143,7 @@ def shelf() -> str:
 @allow(Permission.HANDLE_GOODS)
 def new() -> str:
     """Show the form for new goods."""
-    return render_template("goods/new.html", form=Form(NewForm, {"nonce": new_nonce()}))
+    return _new_page(Form(NewForm, {"nonce": new_nonce(), "condition": Condition.GOOD.value}))
 
 
 @blueprint.post("/till/goods/new")
@@ -143,7 +161,7 @@ def add() -> Response:
         except Refusal as refusal:
             form.refuse(refusal, _field_of(refusal))
     if not form.is_valid:
-        return make_response(render_template("goods/new.html", form=form), form.status)
+        return make_response(_new_page(form), form.status)
     flash(_("%(name)s is number %(number)s.", name=item.name, number=item.number), "ok")
     return redirect(url_for("goods.item", number=item.number))
 
@@ -152,9 +170,7 @@ def add() -> Response:
 @allow(Permission.HANDLE_GOODS)
 def item(number: int) -> str:
     """Show one kind of goods to the shop: pieces, price, texts."""
-    with reading() as book:
-        entry = read_entry(book, current_actor(), item_number=number)
-    return _item_page(entry)
+    return item_page(number)
 
 
 @blueprint.post("/till/goods/<int:number>")
@@ -198,7 +214,8 @@ def price(number: int) -> Response:
                     book,
                     current_actor(),
                     item_number=number,
-                    price_points=form.data["price"],
+                    price_points=form.data.get("price"),
+                    price_fen=form.data.get("price_yuan"),
                     basis=ValueBasis(form.data["basis"]),
                 )
         except Refusal as refusal:
@@ -232,34 +249,69 @@ def labels(number: int) -> str:
 # ---------------------------------------------------------------- leaves
 
 
-def _item_page(entry: ShelfEntry, name: str = "", sent: Form | None = None) -> str:
+def _new_page(form: Form) -> str:
+    """Return the form for new goods, with the categories that there are."""
+    with reading() as book:
+        categories = list_categories(book, current_actor())
+        shelves = list_shelves(book, current_actor())
+    return render_template(
+        "goods/new.html",
+        form=form,
+        categories=categories,
+        shelves=shelves,
+        condition_words=CONDITION_WORDS,
+    )
+
+
+def item_page(number: int, name: str = "", sent: Form | None = None) -> str:
     """Return the page of one kind of goods; the form that was sent keeps what was typed."""
-    told = entry.item
-    forms = {
-        "edit": Form(
-            EditForm,
-            {
-                "name": told.name,
-                "category": told.category,
-                "maker_name": told.maker_name,
-                "story": told.story,
-            },
-        ),
-        "intake": Form(IntakeForm, {"nonce": new_nonce(), "choice": IntakeChoice.DONATE}),
-        "price": Form(PriceForm, {"price": told.price_points, "basis": told.value_basis.value}),
-    }
+    with reading() as book:
+        entry = read_entry(book, current_actor(), item_number=number)
+        prices = list_prices(book, current_actor(), item_number=number)
+        categories = list_categories(book, current_actor())
+        shelves = list_shelves(book, current_actor())
+    forms = _forms(entry)
     if sent is not None:
         forms[name] = sent
     return render_template(
         "goods/item.html",
         entry=entry,
+        prices=prices,
+        categories=categories,
+        shelves=shelves,
         forms=forms,
-        digits=goods_digits(told.number),
+        digits=goods_digits(entry.item.number),
         basis_words=BASIS_WORDS,
         bases=BASES,
         choice_words=CHOICE_WORDS,
+        condition_words=CONDITION_WORDS,
+        move_words=MOVE_WORDS,
         may_price=current_actor().may(Permission.PRICE_GOODS),
     )
+
+
+def _forms(entry: ShelfEntry) -> dict[str, Form]:
+    """Return the forms of one kind of goods, with what they show at first."""
+    told = entry.item
+    texts = {
+        "name": told.name,
+        "category": told.category,
+        "maker_name": told.maker_name,
+        "story": told.story,
+        "condition": told.condition.value,
+        "shelf": told.shelf,
+    }
+    price = {
+        "price": told.price_points,
+        "price_yuan": None if told.price_fen is None else yuan_figure(told.price_fen),
+        "basis": told.value_basis.value,
+    }
+    return {
+        "edit": Form(EditForm, texts),
+        "intake": Form(IntakeForm, {"nonce": new_nonce(), "choice": IntakeChoice.DONATE}),
+        "price": Form(PriceForm, price),
+        "move": Form(MoveForm, {"nonce": new_nonce()}),
+    }
 
 
 def _after(number: int, form: Form, name: str, message: str) -> Response:
@@ -267,9 +319,7 @@ def _after(number: int, form: Form, name: str, message: str) -> Response:
     if form.is_valid:
         flash(message, "ok")
         return redirect(url_for("goods.item", number=number))
-    with reading() as book:
-        entry = read_entry(book, current_actor(), item_number=number)
-    return make_response(_item_page(entry, name, form), form.status)
+    return make_response(item_page(number, name, form), form.status)
 
 
 def _field_of(refusal: Refusal) -> str:

@@ -16,14 +16,17 @@ from timebank.shop.models import (
     MAKER_NAME_LENGTH_MAX,
     NONCE_LENGTH_MAX,
     PIECE_COUNT_MAX,
+    PRICE_FEN_MAX,
     PRICE_POINTS_MAX,
+    SHELF_LENGTH_MAX,
     STORY_LENGTH_MAX,
+    Condition,
     IntakeChoice,
     ValueBasis,
 )
 from timebank.shop.photos import add_photo
 from web.api import Args
-from web.fields import Choice, Lines, Price, Text, WholeNumber
+from web.fields import Checkbox, Choice, Lines, Price, Text, WholeNumber, Yuan
 from web.i18n import N_
 
 VOLUNTEER_NUMBER_PATTERN: Final = "^[Vv]?[0-9]{1,8}$"
@@ -38,6 +41,11 @@ BASIS_WORDS: Final = {
 CHOICE_WORDS: Final = {
     IntakeChoice.DONATE: N_("donated: no points"),
     IntakeChoice.EXCHANGE: N_("exchanged: the maker gets the points"),
+}
+CONDITION_WORDS: Final = {
+    Condition.NEW: N_("new"),
+    Condition.GOOD: N_("good"),
+    Condition.FAIR: N_("with traces of use"),
 }
 
 
@@ -61,6 +69,10 @@ class EditForm(Args):
     story = Lines(
         length_max=STORY_LENGTH_MAX, load_default="", metadata={"label": N_("The maker's story")}
     )
+    condition = Choice(Condition, load_default=Condition.GOOD, metadata={"label": N_("Condition")})
+    shelf = Text(
+        length_max=SHELF_LENGTH_MAX, load_default="", metadata={"label": N_("Shelf place")}
+    )
 
 
 class NewForm(EditForm):
@@ -72,6 +84,12 @@ class NewForm(EditForm):
         pattern=VOLUNTEER_NUMBER_PATTERN,
         metadata={"label": N_("Maker's volunteer number")},
     )
+    donor_number = Text(
+        length_max=9,
+        pattern=VOLUNTEER_NUMBER_PATTERN,
+        metadata={"label": N_("Volunteer number of who brought it")},
+    )
+    is_single = Checkbox()
     pieces = WholeNumber(
         minimum=1, maximum=PIECE_COUNT_MAX, metadata={"label": N_("Pieces that came along")}
     )
@@ -95,9 +113,8 @@ class IntakeForm(Args):
 class PriceForm(Args):
     """A price with its basis."""
 
-    price = Price(
-        required=True, maximum=PRICE_POINTS_MAX, metadata={"label": N_("Price in points")}
-    )
+    price = Price(maximum=PRICE_POINTS_MAX, metadata={"label": N_("Price in points")})
+    price_yuan = Yuan(maximum=PRICE_FEN_MAX, metadata={"label": N_("Price in yuan")})
     basis = Choice(
         [basis.value for basis in BASES],
         required=True,
@@ -111,9 +128,12 @@ def details(data: dict[str, Any], photo_id: UUID | None) -> ItemDetails:
         name=data["name"],
         story=data["story"],
         category=data["category"],
-        maker_number=_number(data.get("maker_number")),
+        maker_number=volunteer_number(data.get("maker_number")),
         maker_name=data["maker_name"],
         photo_id=photo_id,
+        condition=data["condition"],
+        shelf=data["shelf"],
+        is_single=data.get("is_single", False),
     )
 
 
@@ -124,7 +144,7 @@ def intake(item_number: int, data: dict[str, Any]) -> Intake:
         piece_count=data["pieces"],
         choice=data.get("choice", IntakeChoice.DONATE),
         nonce=data["nonce"],
-        donor_number=_number(data.get("donor_number") or data.get("maker_number")),
+        donor_number=volunteer_number(data.get("donor_number") or data.get("maker_number")),
     )
 
 
@@ -135,6 +155,6 @@ def sent_photo(book: Session, actor: Actor) -> UUID | None:
     return add_photo(book, actor, content=content).id if content else None
 
 
-def _number(text: str | None) -> int | None:
+def volunteer_number(text: str | None) -> int | None:
     """Return 7 for V0007."""
     return int(re.sub("[Vv]", "", text)) if text else None

@@ -26,7 +26,7 @@ KIND_WORDS = {
     SafeMoveKind.TO_FUND: N_("From the safe to the community fund"),
 }
 
-blueprint = Blueprint("safe", __name__, url_prefix="/till/safe")
+blueprint = Blueprint("safe", __name__, url_prefix="/till/days/safe")
 
 
 class MoveForm(Args):
@@ -101,6 +101,11 @@ def _page(form: Form) -> Response:
         listed = safe.list_moves(book, current_actor())
         held_fen = safe.safe_fen(book, current_actor())
     page = render_template(
-        "safe/moves.html", form=form, moves=listed, held_fen=held_fen, kinds=KIND_WORDS
+        "safe/moves.html",
+        form=form,
+        moves=listed,
+        held_fen=held_fen,
+        kinds=KIND_WORDS,
+        member_id=current_actor().member_id,
     )
     return make_response(page, form.status)

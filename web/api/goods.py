@@ -1,4 +1,4 @@
-"""API of the shop: goods and their prices, photos, donations."""
+"""API of the goods: what is told about them, prices, photos, donations, the window."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from flask_smorest.fields import Upload
 
 from timebank.actors import Permission
 from timebank.codes import goods_digits
-from timebank.shop import goods, photos, stock
+from timebank.shop import goods, photos, stock, window
 from timebank.shop.goods import ItemDetails
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import (
@@ -16,30 +16,26 @@ from timebank.shop.models import (
     MAKER_NAME_LENGTH_MAX,
     NONCE_LENGTH_MAX,
     PIECE_COUNT_MAX,
+    PRICE_FEN_MAX,
     PRICE_POINTS_MAX,
+    SHELF_LENGTH_MAX,
     STORY_LENGTH_MAX,
+    Condition,
     Donation,
     IntakeChoice,
     Item,
     Photo,
     ValueBasis,
 )
-from timebank.shop.stock import ShelfEntry
-from web.api import Args, Out, area
+from timebank.shop.price_models import ItemPrice
+from timebank.shop.stock import SEARCH_LENGTH_MAX, ShelfEntry
+from timebank.shop.window import Wanted, Window
+from web.api import Args, Out, QueryArgs, area
 from web.auth import allow, current_actor
-from web.fields import (
-    Choice,
-    Identifier,
-    Lines,
-    Price,
-    Text,
-    WholeNumber,
-)
+from web.fields import Checkbox, Choice, Identifier, Lines, Price, Text, WholeNumber
 from web.session import begin, reading
 
 NUMBER_MAX = 99_999_999
-SCAN_LENGTH_MAX = 200
-PIN_PATTERN = "^[0-9]{4,6}$"
 BASES = [basis.value for basis in ValueBasis if basis is not ValueBasis.UNVALUED]
 
 
@@ -69,6 +65,8 @@ class ItemTextArgs(Args):
     category = Text(length_max=CATEGORY_LENGTH_MAX, load_default="")
     maker_name = Text(length_max=MAKER_NAME_LENGTH_MAX, load_default="")
     photo_id = Identifier(load_default=None)
+    condition = Choice(Condition, load_default=Condition.GOOD)
+    shelf = Text(length_max=SHELF_LENGTH_MAX, load_default="")
 
 
 class ItemArgs(ItemTextArgs):
@@ -77,6 +75,9 @@ class ItemArgs(ItemTextArgs):
     nonce = nonce()
     maker_number = number(
         load_default=None, metadata={"description": "7 stands for volunteer V0007."}
+    )
+    is_single = Checkbox(
+        load_default=False, metadata={"description": "There is never a second one of it."}
     )
 
 
@@ -94,6 +95,10 @@ class ItemOut(Out):
     maker_name = ma.fields.String(required=True)
     photo_id = Identifier(required=True, allow_none=True)
     price_points = ma.fields.Integer(required=True, allow_none=True)
+    price_fen = ma.fields.Integer(required=True, allow_none=True)
+    condition = Choice(Condition, required=True)
+    shelf = ma.fields.String(required=True)
+    is_single = ma.fields.Boolean(required=True)
     value_basis = Choice(ValueBasis, required=True)
 
 
@@ -105,10 +110,46 @@ class ShelfEntryOut(Out):
 
 
 class PriceArgs(Args):
-    """A price with its basis."""
+    """A price in points, in fen or in both, with its basis."""
 
-    price_points = Price(required=True, maximum=PRICE_POINTS_MAX)
+    price_points = Price(maximum=PRICE_POINTS_MAX, load_default=None)
+    price_fen = WholeNumber(
+        minimum=1,
+        maximum=PRICE_FEN_MAX,
+        load_default=None,
+        metadata={"description": "1250 is 12.50 yuan."},
+    )
     basis = Choice(BASES, required=True)
+
+
+class ItemPriceOut(Out):
+    """A price that goods had from a moment on."""
+
+    price_points = ma.fields.Integer(required=True, allow_none=True)
+    price_fen = ma.fields.Integer(required=True, allow_none=True)
+    basis = Choice(ValueBasis, required=True)
+    set_at = ma.fields.AwareDateTime(required=True)
+
+
+class ShopWindowQuery(QueryArgs):
+    """What is looked for; left out, everything."""
+
+    text = Text(length_max=SEARCH_LENGTH_MAX, load_default="")
+    category = Text(length_max=CATEGORY_LENGTH_MAX, load_default="")
+    is_new = WholeNumber(
+        minimum=0,
+        maximum=1,
+        load_default=0,
+        metadata={"description": "1: only what came within a week."},
+    )
+
+
+class ShopWindowOut(Out):
+    """What stands on the shelf, what has just gone, and the categories there are."""
+
+    on_shelf = ma.fields.List(ma.fields.Nested(ShelfEntryOut), required=True)
+    sold_out = ma.fields.List(ma.fields.Nested(ShelfEntryOut), required=True)
+    categories = ma.fields.List(ma.fields.String(), required=True)
 
 
 class PhotoArgs(Args):
@@ -148,7 +189,7 @@ class DonationOut(Out):
     transaction_id = Identifier(required=True)
 
 
-blueprint = area("shop", "The shop: goods, prices, photos, donations")
+blueprint = area("goods", "Goods: texts, prices, photos, donations, the shop window")
 
 
 # ---------------------------------------------------------------- goods
@@ -211,8 +252,29 @@ def set_price(args: dict[str, Any], item_number: int) -> Item:
             current_actor(),
             item_number=item_number,
             price_points=args["price_points"],
+            price_fen=args["price_fen"],
             basis=ValueBasis(args["basis"]),
         )
+
+
+@blueprint.route("/items/<int:item_number>/prices", methods=["GET"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.response(200, ItemPriceOut(many=True))
+def list_prices(item_number: int) -> list[ItemPrice]:
+    """List every price that goods ever had, the newest first."""
+    with reading() as session:
+        return goods.list_prices(session, current_actor(), item_number=item_number)
+
+
+@blueprint.route("/window", methods=["GET"])
+@allow(Permission.SEE_OWN_RECORD)
+@blueprint.arguments(ShopWindowQuery, location="query")
+@blueprint.response(200, ShopWindowOut)
+def show_window(args: dict[str, Any]) -> Window:
+    """Search the shop window: on the shelf, sold out, categories."""
+    wanted = Wanted(args["text"], args["category"], bool(args["is_new"]))
+    with reading() as session:
+        return window.read_window(session, current_actor(), wanted=wanted)
 
 
 @blueprint.route("/photos", methods=["POST"])
