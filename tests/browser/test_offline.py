@@ -138,6 +138,7 @@ def test_each_answer_is_given_on_the_spot(
     expect(answer).to_contain_text("9:10 已经签到")
     scan(tablet, "1234567890")
     expect(answer.locator(".result.no")).to_be_visible()
+    expect(tablet.locator("html")).to_have_attribute("data-sounded", "no")
 
     tablet.get_by_role("button", name="代签", exact=False).first.click()
     expect(answer.locator(".result:not(.no)")).to_be_visible()

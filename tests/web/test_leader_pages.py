@@ -86,6 +86,8 @@ def test_typed_digits_of_a_card_are_checked_in(day: Day) -> None:
     board = _scan(day, text=digits)
 
     assert "已签到" in board
+    assert 'data-sound="ok"' in board
+    assert "js/tones.js" in board
     assert day.row("charlie").state is AttendanceState.IN
 
 
@@ -131,6 +133,7 @@ def test_an_unknown_card_says_so(day: Day, text: str) -> None:
 
     assert "不是本系统的码。请再扫一次卡，或按名字找。" in board
     assert "领队正在显示的码" not in board
+    assert 'data-sound="no"' in board
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ FILES: Final = (
     "js/offline-scan.js",
     "js/decide.js",
     "js/timing.js",
+    "js/tones.js",
 )
 """What the page needs; the tests open it without a network, so none can be forgotten."""
 MARK_LENGTH: Final = 16

@@ -2,6 +2,7 @@
 
 import { readScan } from "./offline-scan.js";
 import { forget, keepList, state, take } from "./offline-store.js";
+import { play } from "./tones.js";
 
 const BATCH_MAX = 50;
 const SYNC_EVERY_MS = 15_000;
@@ -44,12 +45,14 @@ const showAnswer = ({ decision, name }) => {
   drawn.querySelector("[data-name]").textContent = name || WORDS.unnamed;
   drawn.querySelector("[data-text]").textContent = sentence(decision);
   byId("answer").replaceChildren(drawn);
+  play(KINDS[decision.status]);
 };
 
 const showFailure = () => {
   const drawn = byId("answer-no").content.cloneNode(true);
   drawn.querySelector("[data-text]").textContent = WORDS.failed;
   byId("answer").replaceChildren(drawn);
+  play("no");
 };
 
 const only = (id, isShown) => {
