@@ -61,6 +61,7 @@ class TransactionKind(StrEnum):
     REDEMPTION = "redemption"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
+    FUND = "fund"
     HOLD = "hold"
     HOLD_POST = "hold_post"
     HOLD_VOID = "hold_void"

@@ -55,6 +55,7 @@ class Purpose(StrEnum):
     DOCUMENT = "document"
     CARD = "card"
     WEBHOOK = "webhook"
+    DONOR = "donor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from ledger.base import Base
 from timebank import audit
+from timebank.commons import models as commons
+from timebank.commons import spending_models as spending
 from timebank.duty import models as duty
 from timebank.insight import models as insight
+from timebank.insight import month_models as months
 from timebank.insight import webhook_models as webhooks
 from timebank.messages import models as messages
 from timebank.people import models as people
@@ -17,16 +20,19 @@ from timebank.shop import models as shop
 __all__ = [
     "Base",
     "audit",
+    "commons",
     "corrections",
     "duty",
     "insight",
     "messages",
+    "months",
     "offline",
     "people",
     "qualifications",
     "rewards",
     "service",
     "shop",
+    "spending",
     "webhooks",
 ]
 

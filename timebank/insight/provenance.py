@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import correction_papers, papers
+from timebank.insight import correction_papers, fund_papers, papers
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.papers import Legs, Paper
@@ -69,6 +69,11 @@ def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Fin
 def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every reservation has set its points and its pieces aside, and moved nothing by that."""
     return _compared(session, community_id, papers.reservations(session, community_id))
+
+
+def common_money_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every donation of money, budget, expense and return moved what it says, to the fen."""
+    return _compared(session, community_id, fund_papers.papers(session, community_id))
 
 
 def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Finding]:
@@ -154,6 +159,7 @@ def reversals_have_their_paper(session: Session, community_id: UUID) -> Iterator
         Transaction.reverses_id.is_not(None),
         ~_is_named(Transaction.id, Refund.community_id, Refund.transaction_id),
         ~_is_named(Transaction.id, Correction.community_id, Correction.reversal_id),
+        ~fund_papers.is_taken_back(Transaction.id),
         ~is_imported(),
     )
     for transaction_id, reverses_id in session.execute(query):
@@ -259,6 +265,8 @@ PASSES: Final[tuple[Pass, ...]] = (
     redemptions_are_posted,
     reservations_are_held,
     refunds_reverse_their_redemption,
+    common_money_is_posted,
+    *fund_papers.PASSES,
     nothing_moves_without_a_paper,
     imports_are_whole,
     reversals_have_their_paper,
@@ -340,6 +348,7 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         _is_named(transaction_id, Donation.community_id, Donation.transaction_id),
         _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
         _is_named(transaction_id, Reservation.community_id, Reservation.transaction_id),
+        fund_papers.has_paper(transaction_id),
         # What only gives a hold back needs no paper but the hold's.
         sa.and_(
             Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),
