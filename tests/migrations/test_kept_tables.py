@@ -21,8 +21,13 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("fund", "project_line", "project_picture", "fund_reversal"),
 }
-KEPT = CLOSED | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
+KEPT = (
+    CLOSED
+    | {"certificate_register", "certificate", "correction", "dispute", "policy_proposal"}
+    | {"fund_register", "money_donation", "project", "expense", "month_end"}
+)
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 
 

@@ -120,7 +120,10 @@ def test_a_price_has_bounds(session: Session, world: World, price: int, is_good:
     else:
         with pytest.raises(errors.PriceInvalid) as caught:
             setting()
-        assert caught.value.details == {"price_points_max": PRICE_POINTS_MAX, "price_yuan_max": 10_000}
+        assert caught.value.details == {
+            "price_points_max": PRICE_POINTS_MAX,
+            "price_yuan_max": 10_000,
+        }
 
 
 def test_a_price_needs_a_basis(session: Session, world: World) -> None:

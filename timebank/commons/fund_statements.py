@@ -55,7 +55,14 @@ class FundRow:
     @property
     def closing_fen(self) -> int:
         """What there was at the end."""
-        return self.opening_fen + sum(getattr(self, f"{name}_fen") for name in COLUMNS)
+        return (
+            self.opening_fen
+            + self.donations_fen
+            + self.takings_fen
+            + self.moved_fen
+            + self.spent_fen
+            + self.other_fen
+        )
 
 
 @dataclass(frozen=True, slots=True)

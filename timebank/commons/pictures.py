@@ -7,6 +7,7 @@ import hashlib
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -34,11 +35,10 @@ def add_picture(session: Session, actor: Actor, *, content: bytes) -> Photo:
     """
     actor.require(Permission.RUN_PROJECT)
     digest = hashlib.sha256(content).digest()
-    known = session.scalar(
-        sa.select(Photo).where(
-            Photo.community_id == actor.community_id, Photo.content_digest == digest
-        )
+    same_file = sa.select(Photo).where(
+        Photo.community_id == actor.community_id, Photo.content_digest == digest
     )
+    known = session.scalar(same_file)
     if known is not None:
         return known
     encoded, (width, height) = recode(content)
@@ -52,8 +52,11 @@ def add_picture(session: Session, actor: Actor, *, content: bytes) -> Photo:
         height=height,
         created_at=clock.now(),
     )
-    session.add(photo)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(photo)
+    except IntegrityError:  # somebody stored the same file at this moment
+        return session.scalars(same_file).one()
     return photo
 
 

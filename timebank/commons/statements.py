@@ -11,7 +11,7 @@ balance of the last day, to the fen; the closings of a section sum to zero, like
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -172,7 +172,7 @@ def money_result(moved: Iterable[Movement]) -> MoneyResult:
 # ---------------------------------------------------------------- leaves
 
 
-def _sum(amount: sa.ColumnElement[int], condition: sa.ColumnElement[bool]) -> sa.Function[int]:
+def _sum(amount: Any, condition: sa.ColumnElement[bool]) -> sa.Function[int]:
     return sa.func.sum(sa.case((condition, amount), else_=0))
 
 

@@ -37,6 +37,8 @@ from timebank.insight.papers import Legs, Paper
 
 Codes = dict[str, UUID]
 GOODS_PREFIX = "GOODS-"
+NOWHERE = UUID(int=0)
+"""Of a paper that names no transaction: it is not in the book."""
 
 
 def papers(session: Session, community_id: UUID) -> Iterator[Paper]:
@@ -227,7 +229,7 @@ PASSES = (
 
 def _donations(session: Session, community_id: UUID, codes: Codes) -> Iterator[Paper]:
     query = (
-        sa.select(MoneyDonation, Fund)
+        sa.select(MoneyDonation, Fund.number)
         .outerjoin_from(MoneyDonation, Fund, refers(MoneyDonation.fund_id, Fund))
         .where(
             MoneyDonation.community_id == community_id,
@@ -235,8 +237,8 @@ def _donations(session: Session, community_id: UUID, codes: Codes) -> Iterator[P
         )
         .order_by(MoneyDonation.id)
     )
-    for donation, fund in session.execute(query):
-        number = fund.number if fund else 0
+    for donation, fund_number in session.execute(query):
+        number = fund_number or 0
         yield _paper(
             f"money_donation:{donation.id}",
             donation.transaction_id,
@@ -256,7 +258,7 @@ def _budgets(session: Session, community_id: UUID, codes: Codes) -> Iterator[Pap
         .scalar_subquery()
     )
     query = (
-        sa.select(Project, Fund, budget)
+        sa.select(Project, Fund.number, budget)
         .outerjoin_from(Project, Fund, refers(Project.fund_id, Fund))
         .where(
             Project.community_id == community_id,
@@ -264,9 +266,9 @@ def _budgets(session: Session, community_id: UUID, codes: Codes) -> Iterator[Pap
         )
         .order_by(Project.id)
     )
-    for project, fund, budget_fen in session.execute(query):
+    for project, fund_number, budget_fen in session.execute(query):
         accounts = (
-            chart.fund_account_code(fund.number if fund else 0),
+            chart.fund_account_code(fund_number or 0),
             chart.project_account_code(project.number),
         )
         source = f"project:{project.id}"
@@ -299,7 +301,11 @@ def _expenses(session: Session, community_id: UUID, codes: Codes) -> Iterator[Pa
 
 
 def _paper(
-    source: str, transaction_id: UUID, accounts: tuple[str, str], amount_fen: int, codes: Codes
+    source: str,
+    transaction_id: UUID | None,
+    accounts: tuple[str, str],
+    amount_fen: int,
+    codes: Codes,
 ) -> Paper:
     legs: Legs = {}
     problems = []
@@ -308,7 +314,7 @@ def _paper(
             legs[codes[code]] = amount
         else:
             problems.append(f"its account {code} is not there")
-    return Paper(source, transaction_id, legs, tuple(problems))
+    return Paper(source, transaction_id or NOWHERE, legs, tuple(problems))
 
 
 # ---------------------------------------------------------------- leaves

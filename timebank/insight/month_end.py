@@ -372,7 +372,7 @@ CHECKS: Final[dict[str, Callable[[Session, UUID, date], int]]] = {
 # ---------------------------------------------------------------- leaves
 
 
-def _count(session: Session, query: sa.Select[tuple[UUID]]) -> int:
+def _count(session: Session, query: sa.Select[UUID]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
 
 
