@@ -48,35 +48,8 @@ def present_revision(database: Database) -> str | None:
         return revision
 
 
-def upgrade(url: str, *, revision: str = "head", application_role: str | None = None) -> None:
-    """Make or change the tables, all or nothing.
-
-    Args:
-        url: address of the book, as the owner of its tables.
-        revision: where to stop; `head` is the newest.
-        application_role: PostgreSQL role that is then allowed to call the ledger's door and nothing
-            else of the ledger; made if absent. None leaves the roles alone.
-
-    Raises:
-        UnknownTables: a newer version made the tables of this book.
-    """
-    from alembic import command
-    from alembic.util import CommandError
-
-    database = Database(url)
-    try:
-        with database.engine.connect() as connection, _changing(connection):
-            command.upgrade(configuration(connection), revision)
-            if application_role is not None:
-                roles.apply(connection, application_role)
-    except CommandError as error:
-        raise UnknownTables(str(error)) from error
-    finally:
-        database.dispose()
-
-
 @contextmanager
-def _changing(connection: Connection) -> Iterator[None]:
+def changing(connection: Connection) -> Iterator[None]:
     """Change tables in one transaction.
 
     On SQLite foreign keys are looked at once, at its end: a table that is made anew under its old
@@ -94,3 +67,30 @@ def _changing(connection: Connection) -> Iterator[None]:
         if is_sqlite:
             dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
             assert not dangling, f"rows that refer to nothing: {dangling[:3]}"
+
+
+def upgrade(url: str, *, revision: str = "head", application_role: str | None = None) -> None:
+    """Make or change the tables, all or nothing.
+
+    Args:
+        url: address of the book, as the owner of its tables.
+        revision: where to stop; `head` is the newest.
+        application_role: PostgreSQL role that is then allowed to call the ledger's door and nothing
+            else of the ledger; made if absent. None leaves the roles alone.
+
+    Raises:
+        UnknownTables: a newer version made the tables of this book.
+    """
+    from alembic import command
+    from alembic.util import CommandError
+
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection, changing(connection):
+            command.upgrade(configuration(connection), revision)
+            if application_role is not None:
+                roles.apply(connection, application_role)
+    except CommandError as error:
+        raise UnknownTables(str(error)) from error
+    finally:
+        database.dispose()

@@ -16,6 +16,7 @@ from timebank.service import correction_models as corrections
 from timebank.service import models as service
 from timebank.service import offline_models as offline
 from timebank.shop import models as shop
+from timebank.shop import price_models as prices
 
 __all__ = [
     "Base",
@@ -28,6 +29,7 @@ __all__ = [
     "months",
     "offline",
     "people",
+    "prices",
     "qualifications",
     "rewards",
     "service",

@@ -26,18 +26,21 @@ CHECKS = {
     "condition": "condition IN ('new', 'good', 'fair')",
     "shelf": "length(shelf) <= 20",
 }
+WORD = sa.String(32).with_variant(sa.TEXT(), "sqlite")
 COLUMNS = ("price_fen", "condition", "shelf", "is_single")
 
 
 def upgrade() -> None:
     """Widen the goods, then write down the prices that they have."""
     op.add_column("item", sa.Column("price_fen", Minor, nullable=True))
-    op.add_column("item", sa.Column("condition", Text, nullable=False, server_default="good"))
+    op.add_column("item", sa.Column("condition", WORD, nullable=False, server_default="good"))
     op.add_column("item", sa.Column("shelf", Text, nullable=False, server_default=""))
     op.add_column("item", sa.Column("is_single", Flag(), nullable=False, server_default=sa.false()))
     for name, condition in CHECKS.items():
         add_check("item", name, condition)
-    rewrite_check("item", "price_has_basis", HAS_BASIS.format(POINTS_ONLY), HAS_BASIS.format(NO_PRICE))
+    rewrite_check(
+        "item", "price_has_basis", HAS_BASIS.format(POINTS_ONLY), HAS_BASIS.format(NO_PRICE)
+    )
     rewrite_check("item", "price_has_date", HAS_DATE.format(POINTS_ONLY), HAS_DATE.format(NO_PRICE))
     _make_item_price()
     op.execute(
@@ -57,7 +60,9 @@ def downgrade() -> None:
         " THEN NULL ELSE priced_at END"
     )
     rewrite_check("item", "price_has_date", HAS_DATE.format(NO_PRICE), HAS_DATE.format(POINTS_ONLY))
-    rewrite_check("item", "price_has_basis", HAS_BASIS.format(NO_PRICE), HAS_BASIS.format(POINTS_ONLY))
+    rewrite_check(
+        "item", "price_has_basis", HAS_BASIS.format(NO_PRICE), HAS_BASIS.format(POINTS_ONLY)
+    )
     for name, condition in reversed(CHECKS.items()):
         drop_check("item", name, condition)
     for column in reversed(COLUMNS):

@@ -3,8 +3,9 @@
 Words: an *item* is a kind of goods (布艺杯垫), its *number* stands on the label and names its
 commodity (GOODS-0001); a *price* is in points, in cash or in both, and has a basis.
 
-Invariants: the maker never sets the price; every price that was ever set stays; numbers are gapless per community; nothing about an item
-that a receipt needs is read later than the sale (receipts keep name and price of the moment).
+Invariants: the maker never sets the price; every price that was ever set stays; numbers are gapless
+per community; nothing about an item that a receipt needs is read later than the sale (receipts keep
+name and price of the moment).
 """
 
 from dataclasses import dataclass
@@ -37,10 +38,10 @@ from timebank.shop.models import (
     PRICE_POINTS_MAX,
     STORY_LENGTH_MAX,
     Item,
-    ItemPrice,
     Photo,
     ValueBasis,
 )
+from timebank.shop.price_models import ItemPrice
 
 FEN_PER_YUAN: Final = 100
 

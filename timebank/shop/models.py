@@ -1,10 +1,10 @@
-"""Tables of the charity shop: items (kinds of goods), prices, donations, redemptions, reservations.
+"""Tables of the charity shop: items (kinds of goods), photos, donations, redemptions, reservations.
 
 Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001).
 Prices are set by somebody else than the maker.
 
-Invariants: prices, donations, redemptions, their lines, refunds, used pay codes and reservations are
-only inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
+Invariants: donations, redemptions, their lines, refunds, used pay codes and reservations are only
+inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
 points paid for exchanged goods follow from the pieces and the price in the same row.
 """
 
@@ -180,36 +180,6 @@ class Item(Base):
     """Where it stands; empty: nowhere in particular."""
     is_single: Mapped[bool] = mapped_column(default=False)
     """A piece of its own: there is never more than one of it."""
-
-
-class ItemPrice(Base):
-    """One decision about a price; the newest is the one that the item carries."""
-
-    __tablename__ = "item_price"
-    __table_args__ = (
-        sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
-        sa.CheckConstraint(
-            f"price_points IS NULL OR price_points BETWEEN 1 AND {PRICE_POINTS_MAX}",
-            name="price_points",
-        ),
-        sa.CheckConstraint(
-            f"price_fen IS NULL OR price_fen BETWEEN 1 AND {PRICE_FEN_MAX}", name="price_fen"
-        ),
-        sa.CheckConstraint("price_points IS NOT NULL OR price_fen IS NOT NULL", name="price"),
-        sa.CheckConstraint("basis <> 'unvalued'", name="valued"),
-        sa.Index("ix_item_price_item", "community_id", "item_id", "set_at"),
-        STRICT,
-    )
-
-    community_id: Mapped[UUID] = community_key()
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    item_id: Mapped[UUID]
-    price_points: Mapped[int | None] = mapped_column(Count)
-    price_fen: Mapped[int | None]
-    basis: Mapped[ValueBasis] = mapped_column(states(ValueBasis, "basis"))
-    set_by_id: Mapped[UUID | None]
-    """None: the system."""
-    set_at: Mapped[datetime]
 
 
 class Donation(Base):
