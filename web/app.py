@@ -24,6 +24,7 @@ from web import (
     auth,
     duty_words,
     errors,
+    fund_words,
     i18n,
     icons,
     logs,
@@ -59,6 +60,10 @@ PAGES: Final = (
     "web.pages.commendations",
     "web.pages.certificates",
     "web.pages.goods",
+    "web.pages.fund",
+    "web.pages.projects",
+    "web.pages.public_fund",
+    "web.pages.month_end",
     "web.pages.webhooks",
     "web.pages.reservations",
     "web.pages.corrections",
@@ -79,6 +84,9 @@ API: Final = (
     "web.api.shop",
     "web.api.reservations",
     "web.api.rewards",
+    "web.api.fund",
+    "web.api.projects",
+    "web.api.statements",
     "web.api.proofs",
     "web.api.events",
 )
@@ -114,6 +122,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     duty_words.init(app)
     policy_words.init(app)
     message_words.init(app)
+    fund_words.init(app)
     _compress(app)
     _register(app)
     return app

@@ -15,12 +15,17 @@ from uuid import UUID
 
 import marshmallow as ma
 
+from timebank.units import with_decimals
 from web.i18n import N_, say
 
 POINTS_MAX: Final = 1_000_000
 MINUTES_MAX: Final = 24 * 60 * 366
 PIECES_MAX: Final = 99
 PRICE_MAX: Final = 100_000
+FEN_MAX: Final = 100_000_000
+"""A million yuan."""
+FEN_DIGITS: Final = 2
+YUAN_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,2})?$"
 TEXT_LENGTH_MAX: Final = 2_000
 PHONE_PATTERN: Final = r"^\+?[0-9]{6,15}$"
 DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -145,6 +150,39 @@ class Price(WholeNumber):
     def __init__(self, *, minimum: int = 1, maximum: int = PRICE_MAX, **kwargs: Any) -> None:
         """Keep the bounds."""
         super().__init__(minimum=minimum, maximum=maximum, **kwargs)
+
+
+class Yuan(Strict):
+    """An amount of money as people write it (12, 12.5, 12.50); gives whole fen.
+
+    Nothing is rounded: a third decimal, a sign, a comma or a currency mark is refused. Full-width
+    digits are what a Chinese keyboard types.
+    """
+
+    def __init__(self, *, minimum: int = 1, maximum: int = FEN_MAX, **kwargs: Any) -> None:
+        """Keep the bounds, in fen, both included."""
+        metadata = {"type": "string", "pattern": YUAN_PATTERN, **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def _serialize(self, value: int | None, *_: Any, **__: Any) -> str | None:
+        return None if value is None else with_decimals(value, FEN_DIGITS)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
+        if not re.fullmatch(YUAN_PATTERN, text, re.ASCII):
+            raise self.problem(N_("Please enter an amount in yuan, such as 12 or 12.50."))
+        whole, _point, part = text.partition(".")
+        fen = int(whole + part.ljust(FEN_DIGITS, "0"))
+        if not self.minimum <= fen <= self.maximum:
+            raise self.problem(
+                N_("Enter an amount from %(min)s to %(max)s yuan; you entered %(value)s."),
+                min=with_decimals(self.minimum, FEN_DIGITS),
+                max=with_decimals(self.maximum, FEN_DIGITS),
+                value=with_decimals(fen, FEN_DIGITS),
+            )
+        return fen
 
 
 class Text(Strict):

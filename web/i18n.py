@@ -24,6 +24,7 @@ from flask_babel import Babel, Domain, gettext, ngettext
 from timebank import clock
 from timebank.errors import Refusal
 from timebank.settings import LOCALES
+from timebank.units import with_decimals
 from web import session
 
 LOCALE_COOKIE: Final = "locale"
@@ -99,6 +100,8 @@ def init(app: Flask) -> None:
         moment=moment,
         month=month,
         points=points,
+        yuan=yuan,
+        yuan_figure=yuan_figure,
         signed=signed,
     )
     app.jinja_env.globals.update(
@@ -187,6 +190,16 @@ def points(number: int) -> str:
     return (
         f"{amount(number)} 积分" if is_chinese() else f"{amount(number)} {_plural(number, 'point')}"
     )
+
+
+def yuan_figure(fen: int) -> str:
+    """Return money with two decimals and a true minus sign: 12.50."""
+    return (MINUS if fen < 0 else "") + with_decimals(abs(fen), 2)
+
+
+def yuan(fen: int) -> str:
+    """Return money with its word: 12.50 元, 12.50 yuan."""
+    return f"{yuan_figure(fen)} {'元' if is_chinese() else 'yuan'}"
 
 
 def duration(minutes: int, locale: str = "") -> str:

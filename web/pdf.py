@@ -48,7 +48,7 @@ def certificate_pdf(certificate: Certificate, *, base_url: str) -> bytes:
     }
     made = typst.compile(
         _template(),
-        font_paths=_fonts(),
+        font_paths=fonts(),
         ignore_system_fonts=True,
         format="pdf",
         sys_inputs={
@@ -75,7 +75,7 @@ def short_digest(content_hash: bytes) -> str:
 
 
 @cache
-def _fonts() -> typst.Fonts:
+def fonts() -> typst.Fonts:
     """Return the one font, read once; the machine's own fonts would change the bytes."""
     return typst.Fonts(False, False, [str(FONTS)])
 

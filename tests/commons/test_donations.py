@@ -18,14 +18,13 @@ from timebank.commons.errors import (
     AnotherMustReverse,
     DayToCome,
     FundNotFound,
-    FundTextInvalid,
     MoneyDonationNotFound,
     NothingToReverse,
     OwnDonation,
     PersonNeeded,
 )
 from timebank.commons.models import AMOUNT_FEN_MAX, DonationState
-from timebank.shop.errors import NonceReused
+from timebank.shop.errors import NonceReused, ReasonInvalid
 
 
 def test_nothing_is_booked_before_somebody_else_counted(session: Session, world: World) -> None:
@@ -143,7 +142,7 @@ def test_who_agreed_is_named_and_who_gave_none_is_nobody(session: Session, world
 
 def test_a_record_is_refused_with_a_reason_and_stays(session: Session, world: World) -> None:
     made = donations.record(session, world.actor("clara"), KEYS, gift=gift())
-    with pytest.raises(FundTextInvalid):
+    with pytest.raises(ReasonInvalid):
         donations.refuse(session, world.actor("wen"), donation_id=made.id, reason=" ")
 
     donations.refuse(session, world.actor("wen"), donation_id=made.id, reason="少了 10 元")

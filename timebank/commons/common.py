@@ -18,6 +18,7 @@ from timebank.commons.errors import AmountInvalid, DayToCome, FundTextInvalid, P
 from timebank.commons.models import AMOUNT_FEN_MAX, REASON_LENGTH_MAX, FundRegister
 from timebank.people.errors import MemberNotFound
 from timebank.people.models import Community, Member
+from timebank.shop.errors import ReasonInvalid
 
 NUMBER_MAX: Final = 10**8
 
@@ -133,5 +134,24 @@ def checked(field: str, text: str, length_max: int, length_min: int = 1) -> str:
 
 
 def checked_reason(reason: str) -> str:
-    """Return a reason; there is always one."""
-    return checked("reason", reason, REASON_LENGTH_MAX)
+    """Return a reason; there is always one.
+
+    Raises:
+        ReasonInvalid: reason_invalid.
+    """
+    stripped = reason.strip()
+    if not 1 <= len(stripped) <= REASON_LENGTH_MAX or "\0" in stripped:
+        raise ReasonInvalid(length_max=REASON_LENGTH_MAX)
+    return stripped
+
+
+def names_of(
+    session: Session, actor: Actor, member_ids: set[UUID | None]
+) -> dict[UUID | None, str]:
+    """Return the names of members by their ids; nobody has none."""
+    rows = session.execute(
+        sa.select(Member.id, Member.name).where(
+            Member.community_id == actor.community_id, Member.id.in_(member_ids - {None})
+        )
+    )
+    return {None: "", **{row.id: row.name for row in rows}}

@@ -205,7 +205,7 @@ def refuse(session: Session, actor: Actor, *, donation_id: UUID, reason: str) ->
     Raises:
         MoneyDonationNotFound: money_donation_not_found.
         AlreadyDecided: already_decided; OwnDonation: own_donation.
-        FundTextInvalid: fund_text_invalid.
+        ReasonInvalid: reason_invalid.
     """
     member_id = person(actor, Permission.RECEIVE_MONEY)
     why = checked_reason(reason)

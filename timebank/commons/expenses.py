@@ -172,7 +172,7 @@ def refuse(session: Session, actor: Actor, *, expense_id: UUID, reason: str) -> 
     Raises:
         NotAllowed: not_allowed, somebody else's entry without `release_money`.
         ExpenseNotFound: expense_not_found; AlreadyDecided: already_decided.
-        FundTextInvalid: fund_text_invalid.
+        ReasonInvalid: reason_invalid.
     """
     member_id = person(actor, Permission.RUN_PROJECT)
     why = checked_reason(reason)

@@ -176,7 +176,7 @@ def refuse(session: Session, actor: Actor, *, number: int, reason: str) -> Proje
     Raises:
         NotAllowed: not_allowed, somebody else's proposal without `release_money`.
         ProjectNotFound: project_not_found; AlreadyDecided: already_decided.
-        FundTextInvalid: fund_text_invalid.
+        ReasonInvalid: reason_invalid.
     """
     member_id = person(actor, Permission.RUN_PROJECT)
     why = checked_reason(reason)

@@ -57,7 +57,7 @@ def reverse_donation(
         nonce: the form's own number; the same nonce returns the same reversal.
 
     Raises:
-        MoneyDonationNotFound: money_donation_not_found; FundTextInvalid: fund_text_invalid.
+        MoneyDonationNotFound: money_donation_not_found; ReasonInvalid: reason_invalid.
         AnotherMustReverse, OwnDonation: another_must_reverse, own_donation.
         NothingToReverse: nothing_to_reverse; AlreadySpent: already_spent.
         NonceReused: nonce_reused.
@@ -90,7 +90,7 @@ def reverse_expense(
         nonce: the form's own number; the same nonce returns the same reversal.
 
     Raises:
-        ExpenseNotFound: expense_not_found; FundTextInvalid: fund_text_invalid.
+        ExpenseNotFound: expense_not_found; ReasonInvalid: reason_invalid.
         AnotherMustReverse: another_must_reverse; NothingToReverse: nothing_to_reverse.
         ProjectNotOpen: project_not_open, it is closed.
         NonceReused: nonce_reused.

@@ -18,17 +18,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import acts, clock
+from ledger.base import refers
 from ledger.errors import N_, NotAllowed, NotFound, Refused
 from ledger.ids import new_id
 from ledger.schema import Hold, Outbox, Transaction
 from timebank import audit
 from timebank.actors import Actor, Permission
+from timebank.commons.common import names_of
 from timebank.commons.models import DonationState, MoneyDonation
 from timebank.commons.spending_models import Expense, ExpenseState
 from timebank.commons.statements import month_of
 from timebank.insight import periods, self_checks
 from timebank.insight.month_models import MonthEnd, MonthState
-from timebank.people.models import Member
 from timebank.people.organisations import get_community
 from timebank.service.correction_models import Correction, CorrectionState
 from timebank.service.models import Attendance, AttendanceState, Occasion
@@ -239,14 +240,8 @@ def history(session: Session, actor: Actor) -> list[tuple[MonthEnd, str, str]]:
         .limit(LISTED_MAX)
     ).all()
     people = {each.prepared_by_id for each in made} | {each.decided_by_id for each in made}
-    names: dict[UUID | None, str] = dict(
-        session.execute(
-            sa.select(Member.id, Member.name).where(
-                Member.community_id == actor.community_id, Member.id.in_(people - {None})
-            )
-        ).all()
-    )
-    return [(each, names[each.prepared_by_id], names.get(each.decided_by_id, "")) for each in made]
+    names = names_of(session, actor, people)
+    return [(each, names[each.prepared_by_id], names[each.decided_by_id]) for each in made]
 
 
 # ---------------------------------------------------------------- checks
@@ -263,13 +258,7 @@ def _unconfirmed(session: Session, community_id: UUID, last_on: date) -> int:
     return _count(
         session,
         sa.select(Attendance.id)
-        .join(
-            Occasion,
-            sa.and_(
-                Occasion.community_id == Attendance.community_id,
-                Occasion.id == Attendance.occasion_id,
-            ),
-        )
+        .join(Occasion, refers(Attendance.occasion_id, Occasion))
         .where(
             Attendance.community_id == community_id,
             Attendance.state.in_(STAYS),
