@@ -66,6 +66,7 @@ class TransactionKind(StrEnum):
     STOCK = "stock"
     REVERSAL = "reversal"
     TRANSFER = "transfer"
+    FUND = "fund"
     HOLD = "hold"
     HOLD_POST = "hold_post"
     HOLD_VOID = "hold_void"

@@ -37,6 +37,9 @@ class Permission(StrEnum):
     HANDLE_CASH = "handle_cash"
     COMMEND = "commend"
     MANAGE_MEMBERS = "manage_members"
+    RECEIVE_MONEY = "receive_money"
+    RUN_PROJECT = "run_project"
+    RELEASE_MONEY = "release_money"
     READ_BOOKS = "read_books"
     ADMINISTER = "administer"
 
@@ -56,6 +59,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.HANDLE_CASH: frozenset({Role.CLERK, Role.SOCIAL_WORKER}),
     Permission.COMMEND: frozenset({Role.SOCIAL_WORKER}),
     Permission.MANAGE_MEMBERS: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
+    Permission.RECEIVE_MONEY: frozenset({Role.CLERK, Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
+    Permission.RUN_PROJECT: frozenset({Role.LEADER, Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
+    Permission.RELEASE_MONEY: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
     Permission.READ_BOOKS: frozenset({Role.AUDITOR, Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
     Permission.ADMINISTER: frozenset({Role.ADMINISTRATOR}),
 }

@@ -10,7 +10,9 @@
 | `Goods:0001:Adjusted`, `:WrittenOff`, `:Recycled`, `:Gifts` | GOODS-0001 | no, insert-only |
 | `Cash:Till:1`, `Cash:Safe` | CNY | floor 0 |
 | `Income:Sales`, `Expenses:CashDifferences`, `Equity:Deposits` | CNY | no, insert-only |
-| `Fund:General` | CNY | floor 0 |
+| `Fund:General`, `Fund:F0002`, `Fund:P0001` | CNY | floor 0 |
+| `Income:Donations:General`, `Income:Donations:F0002` | CNY | no, insert-only |
+| `Expenses:P0001:1` | CNY | floor 0, ceiling: the line of the budget |
 
 Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount
 take it as it is.
@@ -42,6 +44,7 @@ ADJUSTED: Final = "Adjusted"
 WRITTEN_OFF: Final = "WrittenOff"
 RECYCLED: Final = "Recycled"
 GIFTS: Final = "Gifts"
+GENERAL_FUND_NUMBER: Final = 1
 SYSTEM_ACCOUNTS: Final = {
     SERVICE_ISSUANCE: SERVICE,
     POINTS_ISSUANCE: POINT,
@@ -102,6 +105,31 @@ def goods_account_code(item_number: int, name: str) -> str:
 def till_account_code(till_number: int) -> str:
     """Return the code of the drawer of one till."""
     return f"Cash:Till:{till_number}"
+
+
+def fund_code(number: int) -> str:
+    """Return what a fund is called in a code: General, or F0002."""
+    return "General" if number == GENERAL_FUND_NUMBER else f"F{number:04d}"
+
+
+def fund_account_code(number: int) -> str:
+    """Return the code of the money of a fund."""
+    return f"Fund:{fund_code(number)}"
+
+
+def donations_account_code(number: int) -> str:
+    """Return the code from which the donations to a fund come."""
+    return f"Income:Donations:{fund_code(number)}"
+
+
+def project_account_code(number: int) -> str:
+    """Return the code of the money that was set apart for a project."""
+    return f"Fund:P{number:04d}"
+
+
+def line_account_code(number: int, line_no: int) -> str:
+    """Return the code of what was spent on one line of a project's budget."""
+    return f"Expenses:P{number:04d}:{line_no}"
 
 
 # ---------------------------------------------------------------- opening
@@ -178,6 +206,13 @@ def open_money_account(session: Session, community_id: UUID, code: str) -> UUID:
     return open_account(session, community_id, code=code, commodity=CNY, floor_minor=floor).id
 
 
+def open_line_account(session: Session, community_id: UUID, code: str, *, budget_fen: int) -> UUID:
+    """Return the account of one line of a budget; the ledger itself lets it never pass the line."""
+    return open_account(
+        session, community_id, code=code, commodity=CNY, floor_minor=0, ceiling_minor=budget_fen
+    ).id
+
+
 # ---------------------------------------------------------------- finding
 
 
@@ -213,3 +248,14 @@ def points_issuance_id(session: Session, community_id: UUID) -> UUID:
 def shop_redeemed_id(session: Session, community_id: UUID) -> UUID:
     """Return where redeemed points go."""
     return system_accounts(session, community_id)[SHOP_REDEEMED]
+
+
+def account_ids(session: Session, community_id: UUID, *codes: str) -> list[UUID]:
+    """Return the ids of accounts that are open, in the order of their codes, with one statement."""
+    rows = session.execute(
+        sa.select(Account.code, Account.id).where(
+            Account.community_id == community_id, Account.code.in_(codes)
+        )
+    )
+    found: dict[str, UUID] = {row.code: row.id for row in rows}
+    return [found[code] for code in codes]

@@ -56,6 +56,7 @@ class Purpose(StrEnum):
     CARD = "card"
     WEBHOOK = "webhook"
     RECIPIENT = "recipient"
+    DONOR = "donor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from ledger.base import Base
 from timebank import audit
+from timebank.commons import models as commons
+from timebank.commons import spending_models as spending
 from timebank.duty import models as duty
 from timebank.insight import models as insight
+from timebank.insight import month_models as months
 from timebank.insight import webhook_models as webhooks
 from timebank.messages import models as messages
 from timebank.people import household_models as households
@@ -23,11 +26,13 @@ __all__ = [
     "Base",
     "audit",
     "cash",
+    "commons",
     "corrections",
     "duty",
     "households",
     "insight",
     "messages",
+    "months",
     "offline",
     "people",
     "prices",
@@ -36,6 +41,7 @@ __all__ = [
     "sales",
     "service",
     "shop",
+    "spending",
     "stock",
     "webhooks",
 ]

@@ -24,6 +24,7 @@ from web import (
     auth,
     duty_words,
     errors,
+    fund_words,
     i18n,
     icons,
     logs,
@@ -67,6 +68,10 @@ PAGES: Final = (
     "web.pages.stocktakes",
     "web.pages.workshops",
     "web.pages.valuation",
+    "web.pages.fund",
+    "web.pages.projects",
+    "web.pages.public_fund",
+    "web.pages.month_end",
     "web.pages.webhooks",
     "web.pages.reservations",
     "web.pages.own_receipts",
@@ -93,6 +98,9 @@ API: Final = (
     "web.api.stock",
     "web.api.reservations",
     "web.api.rewards",
+    "web.api.fund",
+    "web.api.projects",
+    "web.api.statements",
     "web.api.proofs",
     "web.api.events",
 )
@@ -129,6 +137,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     policy_words.init(app)
     message_words.init(app)
     till_number.init(app)
+    fund_words.init(app)
     _compress(app)
     _register(app)
     return app

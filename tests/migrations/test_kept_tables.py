@@ -24,10 +24,12 @@ CLOSED = {
     *("till_day", "till_closing", "till_signature", "safe_move", "safe_decision"),
     *("swap_line", "refund_line"),
     *("intake_batch", "intake_batch_line", "stocktake_count", "stocktake_line"),
+    *("fund", "project_line", "project_picture", "fund_reversal"),
 }
 KEPT = CLOSED | {
     *("certificate_register", "certificate", "correction", "dispute", "policy_proposal"),
     *("stocktake", "stock_move", "helper"),
+    *("fund_register", "money_donation", "project", "expense", "month_end"),
 }
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 

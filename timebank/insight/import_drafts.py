@@ -19,7 +19,7 @@ from ledger.checks import check_draft
 from ledger.errors import Refusal
 from ledger.journal import Draft, Leg
 from ledger.schema import AMOUNT_MINOR_MAX, Account, BalanceRow
-from timebank import units
+from timebank import chart, units
 from timebank.insight import bare_books
 from timebank.insight.file_lines import RefusedLine
 from timebank.insight.import_items import Item, Part, Refuse, shown
@@ -141,6 +141,9 @@ class Drafting:
                 amount = units.with_decimals(sum_minor, self._decimals(commodity))
                 reason = f"The {commodity} amounts of {shown(item.key)} sum to {amount}, not to 0."
                 return RefusedLine(item.line_number, "amount", "unbalanced", reason)
+        if {chart.POINT, chart.CNY} <= sums.keys():
+            reason = f"{shown(item.key)} moves points and money: one never becomes the other."
+            return RefusedLine(item.line_number, "commodity", "points_and_money", reason)
         return None
 
     def _leg(self, part: Part, refuse: Refuse) -> tuple[Leg, str] | None:

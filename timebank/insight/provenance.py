@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import cash_papers, correction_papers, papers, sale_papers
+from timebank.insight import cash_papers, correction_papers, fund_papers, papers, sale_papers
 from timebank.insight.cash_papers import cash_is_counted
 from timebank.insight.comparing import compared
 from timebank.insight.correction_papers import corrections_are_whole
@@ -86,6 +86,11 @@ def refunds_are_posted(session: Session, community_id: UUID) -> Iterator[Finding
     return compared(session, community_id, sale_papers.partial_refunds(session, community_id))
 
 
+def common_money_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every donation of money, budget, expense and return moved what it says, to the fen."""
+    return compared(session, community_id, fund_papers.papers(session, community_id))
+
+
 # ---------------------------------------------------------------- transactions have their papers
 
 
@@ -140,6 +145,7 @@ def reversals_have_their_paper(session: Session, community_id: UUID) -> Iterator
         ~_is_named(Transaction.id, Refund.community_id, Refund.transaction_id),
         ~_is_named(Transaction.id, Correction.community_id, Correction.reversal_id),
         ~_is_named(Transaction.id, StockMove.community_id, StockMove.transaction_id),
+        ~fund_papers.is_taken_back(Transaction.id),
         ~is_imported(),
     )
     for transaction_id, reverses_id in session.execute(query):
@@ -251,6 +257,8 @@ PASSES: Final[tuple[Pass, ...]] = (
     stock_is_whole,
     refunds_are_posted,
     refunds_are_whole,
+    common_money_is_posted,
+    *fund_papers.PASSES,
     nothing_moves_without_a_paper,
     imports_are_whole,
     reversals_have_their_paper,
@@ -278,6 +286,7 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         _is_named(transaction_id, SafeDecision.community_id, SafeDecision.transaction_id),
         _is_named(transaction_id, Stocktake.community_id, Stocktake.transaction_id),
         _is_named(transaction_id, StockMove.community_id, StockMove.transaction_id),
+        fund_papers.has_paper(transaction_id),
         # What only gives a hold back needs no paper but the hold's.
         sa.and_(
             Transaction.kind.in_((TransactionKind.HOLD_VOID, TransactionKind.HOLD_EXPIRE)),
