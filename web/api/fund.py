@@ -23,7 +23,7 @@ from timebank.commons.models import (
 from timebank.commons.spending_models import FundReversal
 from timebank.shop.models import Photo
 from web.api import Args, Out, area
-from web.api.shop import nonce, number
+from web.api.goods import nonce, number
 from web.auth import allow, current_actor
 from web.fields import Checkbox, Choice, Date, Identifier, Lines, Text, WholeNumber
 from web.session import begin, keys, reading

@@ -25,7 +25,7 @@ from timebank.commons.spending_models import (
 )
 from web.api import Args, Out, area
 from web.api.fund import FundReasonArgs, FundReversalArgs, FundReversalOut, fen, name
-from web.api.shop import nonce, number
+from web.api.goods import nonce, number
 from web.auth import allow, current_actor
 from web.fields import Choice, Date, Identifier, Lines, Text, WholeNumber
 from web.session import begin, reading
