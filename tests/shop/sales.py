@@ -33,7 +33,7 @@ def refusal_of(session: Session, world: World, keys: CodeKeys, sale: Sale) -> Re
 def findings(session: Session, world: World) -> list[str]:
     """Return what the papers say against the book; points that a test gave have none."""
     session.flush()
-    session.expire(world.community)
+    session.expire_all()
     return [
         finding.message
         for each in provenance.PASSES

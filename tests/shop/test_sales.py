@@ -114,7 +114,7 @@ def test_a_price_in_cash_that_changed_is_told(
 
     refusal = refusal_of(session, world, keys, sale)
 
-    assert (refusal.code, refusal.details["total_fen"]) == ("price_changed", 1300)
+    assert (refusal.code, refusal.details["total_fen"]) == ("cash_price_changed", 1300)
 
 
 def test_the_same_cash_sale_sent_twice_is_one(

@@ -17,16 +17,10 @@ from timebank import chart
 from timebank.people.models import Community, Member
 from timebank.people.pins import check_pin
 from timebank.shop.basket import Basket, Row, RowState
-from timebank.shop.errors import (
-    Insufficient,
-    ItemGone,
-    NotPriced,
-    OwnPriceSwapped,
-    PayCodeUsed,
-    PriceChanged,
-)
+from timebank.shop.errors import Insufficient, ItemGone, NotPriced, PayCodeUsed, PriceChanged
 from timebank.shop.identity import Found, Holder
 from timebank.shop.receipts import Receipt
+from timebank.shop.sale_errors import CashPriceChanged, OwnPriceSwapped
 from timebank.shop.sale_models import (
     IdentifiedBy,
     PayCodeUse,
@@ -52,7 +46,7 @@ def check_basket(
 
     Raises:
         Refused: not_priced, item_gone, limit_reached, month_limit_reached, household_limit_reached,
-            price_changed, insufficient.
+            price_changed, cash_price_changed, insufficient.
         NotAllowed: own_price_swapped.
     """
     for row in basket.refused:
@@ -141,7 +135,8 @@ def _price_changed(basket: Basket) -> PriceChanged:
     """
     everything = [*basket.rows, *basket.swaps]
     rows = [row for row in everything if row.is_other_price] or everything
-    return PriceChanged(
+    refusal = CashPriceChanged if basket.total_fen else PriceChanged
+    return refusal(
         total_points=basket.due_points,
         total_yuan=yuan(basket.total_fen),
         total_fen=basket.total_fen,

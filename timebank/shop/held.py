@@ -15,8 +15,9 @@ from ledger import clock
 from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.shop.basket import Line, check_rows
-from timebank.shop.errors import BasketEmpty, HeldNotFound, NonceReused, TooManyHeld
+from timebank.shop.errors import BasketEmpty, NonceReused
 from timebank.shop.goods import check_nonce, find_items
+from timebank.shop.sale_errors import HeldNotFound, TooManyHeld
 from timebank.shop.sale_models import FIRST_TILL, LABEL_LENGTH_MAX, HeldBasket, PaysWith
 from timebank.shop.till_money import check_till
 

@@ -20,9 +20,10 @@ from ledger.base import refers
 from timebank.people.household_models import Household, HouseholdMember
 from timebank.people.models import Community, Member
 from timebank.shop.days import day_start, month_start
-from timebank.shop.errors import HouseholdLimitReached, LimitReached, MonthLimitReached
+from timebank.shop.errors import LimitReached
 from timebank.shop.models import EXCHANGE_POINTS_PER_DAY_MAX, Donation
 from timebank.shop.reserved import open_points
+from timebank.shop.sale_errors import HouseholdLimitReached, MonthLimitReached
 from timebank.shop.sale_models import IdentifiedBy, Redemption, Refund
 
 

@@ -27,20 +27,22 @@ from timebank.people.models import Community
 from timebank.shop import booking, receipts, till_money
 from timebank.shop.errors import (
     AlreadyRefunded,
-    DrawerShort,
     Insufficient,
     ItemGone,
     NonceReused,
     OwnAccount,
     QuantityInvalid,
     ReasonInvalid,
-    ReturnedTooMany,
-    ReturnLineNotFound,
-    SwapReturnsWhole,
 )
 from timebank.shop.goods import check_nonce
 from timebank.shop.models import QUANTITY_MAX, REASON_LENGTH_MAX, Item
 from timebank.shop.receipts import Receipt, Returned
+from timebank.shop.sale_errors import (
+    DrawerShort,
+    ReturnedTooMany,
+    ReturnLineNotFound,
+    SwapReturnsWhole,
+)
 from timebank.shop.sale_models import FIRST_TILL, Redemption, Refund, RefundLine
 
 Pieces = dict[int, int]

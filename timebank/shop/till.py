@@ -27,18 +27,17 @@ from timebank.people import helpers
 from timebank.people.models import Community, Member
 from timebank.shop import booking, limits, receipts, till_money
 from timebank.shop.basket import Basket, Line, Row, check_lines, read_basket
-from timebank.shop.errors import (
-    ExchangeLimitReached,
+from timebank.shop.errors import ExchangeLimitReached, NonceReused
+from timebank.shop.goods import check_nonce
+from timebank.shop.identity import Found, Holder, accept, find, identify
+from timebank.shop.receipts import Receipt
+from timebank.shop.sale_errors import (
     HelperNeedsMember,
     HelperNotAgreed,
     MemberNeeded,
     NoCashTaken,
-    NonceReused,
     TenderedTooLittle,
 )
-from timebank.shop.goods import check_nonce
-from timebank.shop.identity import Found, Holder, accept, find, identify
-from timebank.shop.receipts import Receipt
 from timebank.shop.sale_models import FIRST_TILL, PaysWith, Redemption, RedemptionLine, SwapLine
 
 __all__ = ["Basket", "Holder", "Line", "Receipt", "Sale", "identify", "read_basket", "redeem"]

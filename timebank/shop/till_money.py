@@ -10,7 +10,7 @@ from ledger.journal import Leg
 from timebank import chart
 from timebank.actors import Actor
 from timebank.shop import till_days
-from timebank.shop.errors import DrawerShort
+from timebank.shop.sale_errors import DrawerShort
 from timebank.shop.till_standing import check_till
 from timebank.units import written
 

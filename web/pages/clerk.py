@@ -217,6 +217,7 @@ def _receipt_page(found: Receipt, form: Form) -> str:
         "clerk/receipt.html",
         receipt=found,
         form=form,
+        till_number=this_till(),
         barcode=code128_svg(found.digits, label=label),
     )
 

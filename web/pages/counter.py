@@ -20,12 +20,12 @@ from timebank.shop.basket import Basket, Row, read_basket
 from timebank.shop.booking import needs_pin
 from timebank.shop.cash_errors import AmountInvalid
 from timebank.shop.collection import HandOver, collect, list_open
-from timebank.shop.errors import HelperNeedsMember
 from timebank.shop.held import Aside, hold, list_held, take_up
 from timebank.shop.identity import Holder, identify
 from timebank.shop.receipts import Receipt
 from timebank.shop.reservations import cancel
 from timebank.shop.reserved import Reserved
+from timebank.shop.sale_errors import HelperNeedsMember
 from timebank.shop.sale_models import HeldBasket, IdentifiedBy
 from timebank.shop.scans import FoundByName, Scanned
 from timebank.shop.till import Sale, accept_helper
@@ -115,7 +115,7 @@ class Counter:
             return "pin"
         is_short = self.refusal is not None and self.refusal.code in {
             "tendered_too_little",
-            "amount_invalid",
+            "cash_amount_invalid",
         }
         return "tendered" if is_short else ""
 
@@ -150,7 +150,7 @@ def sale_of(form: BasketForm) -> Sale:
     """Return what F2 finishes.
 
     Raises:
-        AmountInvalid: amount_invalid, what the buyer laid down is no amount.
+        AmountInvalid: cash_amount_invalid, what the buyer laid down is no amount.
     """
     return Sale(
         holder=form.ticket,
