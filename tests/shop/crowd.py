@@ -22,6 +22,7 @@ from tests.shop.makers import NOON, PIN, World, fresh, give_points, make_item
 from timebank.actors import Actor, Role
 from timebank.codes import CodeKeys
 from timebank.people import cards, members
+from timebank.people.models import Community
 from timebank.shop.basket import Line
 from timebank.shop.goods import set_price
 from timebank.shop.models import ValueBasis
@@ -60,7 +61,8 @@ class Crowd:
 
 def gather(session: Session, world: World, *, pieces: int, points: int) -> Crowd:
     """Make twenty scarce kinds with both prices, six holders with little, and two open tills."""
-    world.community.pin_above_points = world.community.redeem_points_per_day_max
+    community = session.get_one(Community, world.community.community_id)
+    community.redeem_points_per_day_max = community.pin_above_points = 100_000
     holders = [world.alice_card]
     for place in range(HOLDERS - 1):
         name = f"客{place}"
@@ -100,7 +102,7 @@ def serve(
         try:
             with clock.at(NOON), database.begin() as session:
                 if place % RETURN_EVERY == RETURN_EVERY - 1:
-                    wanted = _return(chance, till_number)
+                    wanted = _return(chance, till_number, receipts=max(60, 4 * baskets))
                     give_back(session, crowd.clerk, wanted=wanted)
                     answers[RETURNED] += 1
                 else:
@@ -134,9 +136,9 @@ def _sale(chance: random.Random, crowd: Crowd, till_number: int) -> Sale:
     )
 
 
-def _return(chance: random.Random, till_number: int) -> Return:
+def _return(chance: random.Random, till_number: int, *, receipts: int) -> Return:
     pieces = ((1, 1),) if chance.random() < 0.6 else None
-    return Return(chance.randint(1, 60), "退", fresh(), pieces, till_number)
+    return Return(chance.randint(1, receipts), "退", fresh(), pieces, till_number)
 
 
 def disagreements(session: Session, crowd: Crowd) -> Iterator[str]:

@@ -115,7 +115,7 @@ class Counter:
             return "pin"
         is_short = self.refusal is not None and self.refusal.code in {
             "tendered_too_little",
-            "amount_invalid",
+            "cash_amount_invalid",
         }
         return "tendered" if is_short else ""
 
@@ -150,7 +150,7 @@ def sale_of(form: BasketForm) -> Sale:
     """Return what F2 finishes.
 
     Raises:
-        AmountInvalid: amount_invalid, what the buyer laid down is no amount.
+        AmountInvalid: cash_amount_invalid, what the buyer laid down is no amount.
     """
     return Sale(
         holder=form.ticket,
