@@ -41,6 +41,7 @@ class Examples:
         chart.open_system_accounts(session, self.community_id)
         chart.open_member_accounts(session, self.community_id, 1)
         chart.open_item_accounts(session, self.community_id, 1)
+        chart.open_goods_account(session, self.community_id, 1, chart.ADJUSTED)
         rows = session.execute(
             sa.select(Account.code, Account.id).where(Account.community_id == self.community_id)
         )
@@ -129,6 +130,7 @@ DONATION = {
     "Issuance:Points": -60,
     "Members:V0001:Points": 60,
 }
+FOUND = {"Goods:0001:Stock": 1, "Goods:0001:Adjusted": -1}
 SCARF = {
     "Members:V0001:Points": -30,
     "Shop:Redeemed": 30,
@@ -156,6 +158,8 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
             book.end(way, hold_id)
             yield way, book.table(way)
             hold_id = book.place(f"after {way}", SCARF)
+        book.post(TransactionKind.STOCK, FOUND)
+        yield TransactionKind.STOCK, book.table(TransactionKind.STOCK)
         assert verify(session, book.community_id) == []
 
 
