@@ -71,7 +71,11 @@ def fund(number: int, name: str) -> str:
 def account(code: str, name: str = "") -> str:
     """Return what an account is, in words; its code where it has none."""
     known = ACCOUNTS.get(code)
-    return say(known, {}) if known else name or code
+    if known:
+        return say(known, {})
+    if name and code.startswith("Income:Donations:"):
+        return say(N_("donations: %(fund)s"), {"fund": name})
+    return name or code
 
 
 def unit_amount(minor: int, commodity: str) -> str:
