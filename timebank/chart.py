@@ -38,6 +38,8 @@ SALES: Final = "Income:Sales"
 CASH_DIFFERENCES: Final = "Expenses:CashDifferences"
 FUND_GENERAL: Final = "Fund:General"
 GENERAL_FUND_NUMBER: Final = 1
+MOVED_BY_TWO: Final = ("Fund:", "Income:Donations:", "Expenses:P")
+"""Accounts of the common money: no file moves it past its two people."""
 SYSTEM_ACCOUNTS: Final = {
     SERVICE_ISSUANCE: SERVICE,
     POINTS_ISSUANCE: POINT,

@@ -28,7 +28,7 @@ from timebank import chart
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ledger.md"
 NOON = datetime(2026, 11, 9, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 BEGIN, END = "<!-- example {} -->", "<!-- end -->"
-UNITS = {"SERVICE": "min", "POINT": "points", "GOODS-0001": "pieces"}
+UNITS = {"SERVICE": "min", "POINT": "points", "GOODS-0001": "pieces", "CNY": "fen"}
 
 
 class Examples:
@@ -41,6 +41,8 @@ class Examples:
         chart.open_system_accounts(session, self.community_id)
         chart.open_member_accounts(session, self.community_id, 1)
         chart.open_item_accounts(session, self.community_id, 1)
+        for code in (*FUND, "Fund:P0001"):
+            chart.open_money_account(session, self.community_id, code)
         rows = session.execute(
             sa.select(Account.code, Account.id).where(Account.community_id == self.community_id)
         )
@@ -137,6 +139,9 @@ SCARF = {
 }
 
 
+FUND = {"Income:Donations:General": -10_000, "Fund:General": 10_000}
+
+
 def tables(database: Database) -> Iterator[tuple[str, str]]:
     """Post the examples one after the other; give the name and the table of each."""
     with clock.at(NOON), database.begin() as session:
@@ -148,6 +153,8 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
         ):
             book.post(kind, legs)
             yield kind, book.table(kind)
+        book.post(TransactionKind.FUND, FUND)
+        yield TransactionKind.FUND, book.table(TransactionKind.FUND)
         book.reverse(TransactionKind.REDEMPTION)
         yield TransactionKind.REVERSAL, book.table(TransactionKind.REVERSAL)
         hold_id = book.place(TransactionKind.HOLD, SCARF)
