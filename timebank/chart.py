@@ -45,6 +45,8 @@ WRITTEN_OFF: Final = "WrittenOff"
 RECYCLED: Final = "Recycled"
 GIFTS: Final = "Gifts"
 GENERAL_FUND_NUMBER: Final = 1
+MOVED_BY_TWO: Final = ("Fund:", "Income:Donations:", "Expenses:P")
+"""Accounts of the common money: no file moves it past its two people."""
 SYSTEM_ACCOUNTS: Final = {
     SERVICE_ISSUANCE: SERVICE,
     POINTS_ISSUANCE: POINT,

@@ -7,10 +7,10 @@ from markupsafe import Markup, escape
 from timebank.commons.fund_statements import MonthBar
 from web.i18n import _, month, yuan
 
-WIDTH: Final = 720
-HEIGHT: Final = 200
-BASE: Final = 170
-LABEL_EVERY: Final = 2
+WIDTH: Final = 360
+HEIGHT: Final = 150
+BASE: Final = 125
+LABEL_EVERY: Final = 3
 
 
 def bars_svg(bars: tuple[MonthBar, ...]) -> Markup:
@@ -40,7 +40,7 @@ def _month(left: float, step: float, bar: MonthBar, most: int, place: int) -> st
     )
     text = (
         f'<text x="{left + step / 2:.1f}" y="{BASE + 20}" text-anchor="middle">{name}</text>'
-        if place % LABEL_EVERY
+        if place % LABEL_EVERY == LABEL_EVERY - 1
         else ""
     )
     return f"<g><title>{said}</title>{income}{spent}{text}</g>"

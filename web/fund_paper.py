@@ -68,16 +68,20 @@ def statement_pdf(books: Books, found: FundStatement) -> bytes:
     is_chinese = language() == "zh"
     name = found.community.name if is_chinese else found.community.name_en
     tables = [
-        _table(_("Money: income, expenses, balance"), (_("Amount"),), money_rows(books.money)),
+        _table(
+            _("Money: income, expenses, balance"),
+            (_("Amount"),),
+            money_rows(books.money, found.names),
+        ),
         _table(_("Funds"), fund_heads(), fund_rows(found)),
     ]
     if found.projects:
-        heads = _("Budget"), _("Spent"), _("Left")
+        heads = _("Budget"), _("Spent"), _("Still left")
         tables.append(_table(_("Projects"), heads, project_rows(found)))
     for section in books.sections:
         unit = UNITS.get(section.commodity)
         title = f"{say(unit, {}) if unit else section.commodity} {section.category}".strip()
-        tables.append(_table(title, section_heads(), section_rows(section)))
+        tables.append(_table(title, section_heads(), section_rows(section, found.names)))
     data = {
         "title": _("Statements of %(community)s", community=name),
         "period": f"{full_day(books.first_on)} – {full_day(books.last_on)}",

@@ -33,7 +33,7 @@ CHECKS: Final = {
     "month_is_over": N_("The month is over"),
     "lists_confirmed": N_("Every list of a service is confirmed"),
     "corrections_signed": N_("Every correction has its second signature"),
-    "till_days_closed": N_("Every day of a till is closed"),
+    "till_days_signed": N_("Every day of a till is closed and signed"),
     "reservations_settled": N_("No reservation is overdue"),
     "donations_counted": N_("Every donation of money is counted"),
     "expenses_released": N_("Every expense is released or refused"),
@@ -71,7 +71,11 @@ def fund(number: int, name: str) -> str:
 def account(code: str, name: str = "") -> str:
     """Return what an account is, in words; its code where it has none."""
     known = ACCOUNTS.get(code)
-    return say(known, {}) if known else name or code
+    if known:
+        return say(known, {})
+    if name and code.startswith("Income:Donations:"):
+        return say(N_("donations: %(fund)s"), {"fund": name})
+    return name or code
 
 
 def unit_amount(minor: int, commodity: str) -> str:

@@ -73,12 +73,14 @@ def statement_file(books: Books, fund: FundStatement) -> bytes:
         title = f"{books.first_on:%Y-%m}"
         book.set_properties({"title": title})
         sheets = _Sheets(book)
-        sheets.write(_("Money"), (title, _("Amount")), money_rows(books.money))
+        sheets.write(_("Money"), (title, _("Amount")), money_rows(books.money, fund.names))
         sheets.write(_("Funds"), (title, *fund_heads()), fund_rows(fund))
-        sheets.write(_("Projects"), (title, _("Budget"), _("Spent"), _("Left")), project_rows(fund))
+        sheets.write(
+            _("Projects"), (title, _("Budget"), _("Spent"), _("Still left")), project_rows(fund)
+        )
         for section in books.sections:
             unit = say(UNITS[section.commodity], {}) if section.commodity in UNITS else ""
             name = f"{unit or section.commodity} {section.category}".strip()
             heads = (name, *section_heads())
-            sheets.write(name, heads, section_rows(section))
+            sheets.write(name, heads, section_rows(section, fund.names))
     return file.getvalue()

@@ -1,9 +1,10 @@
 """Statements as rows of figures: what page, Excel and PDF alike show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from timebank.commons.fund_statements import FundRow, FundStatement
-from timebank.commons.statements import MoneyResult, Section
+from timebank.commons.statements import MoneyResult, Movement, Section
 from web.fund_words import account
 from web.i18n import _
 
@@ -23,12 +24,12 @@ def section_heads() -> tuple[str, ...]:
     return _("At the beginning"), _("In"), _("Out"), _("At the end")
 
 
-def section_rows(section: Section) -> list[Row]:
+def section_rows(section: Section, names: Mapping[str, str]) -> list[Row]:
     """Return the rows of a unit."""
     is_money = section.commodity == "CNY"
     return [
         Row(
-            account(row.code),
+            account(row.code, names.get(row.code, "")),
             (row.opening_minor, row.in_minor, -row.out_minor, row.closing_minor),
             is_money,
         )
@@ -36,21 +37,24 @@ def section_rows(section: Section) -> list[Row]:
     ]
 
 
-def money_rows(money: MoneyResult) -> list[Row]:
+def money_rows(money: MoneyResult, names: Mapping[str, str]) -> list[Row]:
     """Return the income statement and the balance of money."""
 
     def row(name: str, fen: int, *, is_sum: bool = False) -> Row:
         return Row(name, (fen,), is_money=True, is_sum=is_sum)
 
+    def of(each: Movement, fen: int) -> Row:
+        return row(account(each.code, names.get(each.code, "")), fen)
+
     return [
         row(_("At the beginning of the month"), money.opening_fen, is_sum=True),
-        *(row(account(each.code), each.out_minor - each.in_minor) for each in money.income),
+        *(of(each, each.out_minor - each.in_minor) for each in money.income),
         row(_("Income"), money.income_fen, is_sum=True),
-        *(row(account(each.code), each.out_minor - each.in_minor) for each in money.expenses),
+        *(of(each, each.out_minor - each.in_minor) for each in money.expenses),
         row(_("Expenses"), -money.expenses_fen, is_sum=True),
         *([row(_("Other"), money.other_fen)] if money.other_fen else []),
         row(_("Result of the month"), money.result_fen, is_sum=True),
-        *(row(account(each.code), each.closing_minor) for each in money.owned),
+        *(of(each, each.closing_minor) for each in money.owned),
         row(_("At the end of the month"), money.closing_fen, is_sum=True),
     ]
 
@@ -58,7 +62,7 @@ def money_rows(money: MoneyResult) -> list[Row]:
 def fund_heads() -> tuple[str, ...]:
     """Return the heads of the figures of a fund."""
     return (
-        *(_("At the beginning"), _("Donations"), _("Takings"), _("Moved")),
+        *(_("At the beginning"), _("Donations"), _("Takings"), _("Set apart")),
         *(_("Spent"), _("Other"), _("At the end")),
     )
 

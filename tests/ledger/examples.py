@@ -46,6 +46,8 @@ class Examples:
         for code in (chart.till_account_code(1), chart.SALES):
             chart.open_money_account(session, self.community_id, code)
         chart.open_goods_account(session, self.community_id, 1, chart.ADJUSTED)
+        for code in (*FUND, "Fund:P0001"):
+            chart.open_money_account(session, self.community_id, code)
         rows = session.execute(
             sa.select(Account.code, Account.id).where(Account.community_id == self.community_id)
         )
@@ -158,6 +160,9 @@ SWAP = {
 }
 
 
+FUND = {"Income:Donations:General": -10_000, "Fund:General": 10_000}
+
+
 def tables(database: Database) -> Iterator[tuple[str, str]]:
     """Post the examples one after the other; give the name and the table of each."""
     with clock.at(NOON), database.begin() as session:
@@ -169,6 +174,8 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
         ):
             book.post(kind, legs)
             yield kind, book.table(kind)
+        book.post(TransactionKind.FUND, FUND)
+        yield TransactionKind.FUND, book.table(TransactionKind.FUND)
         book.reverse(TransactionKind.REDEMPTION)
         yield TransactionKind.REVERSAL, book.table(TransactionKind.REVERSAL)
         hold_id = book.place(TransactionKind.HOLD, SCARF)

@@ -8,7 +8,7 @@ Invariant: nobody is named who did not agree; balances of members are nowhere in
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -136,7 +136,9 @@ class FundStatement:
     total: FundRow
     donations: tuple[PublicDonation, ...] = ()
     projects: tuple[ProjectStatement, ...] = ()
-    bars: tuple[MonthBar, ...] = field(default=())
+    bars: tuple[MonthBar, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """How the accounts of funds and projects are called, by code."""
 
 
 def read_public(session: Session, *, code: str, on: date | None, today: date) -> FundStatement:
@@ -229,7 +231,7 @@ def _read(session: Session, community: Community, first_on: date, last_on: date)
         community=community,
         first_on=first_on,
         last_on=last_on,
-        rows=tuple(rows.values()),
+        rows=tuple(sorted(rows.values(), key=_place)),
         total=total,
         donations=_donations(session, community_id, first_on, last_on),
         projects=tuple(
@@ -238,6 +240,7 @@ def _read(session: Session, community: Community, first_on: date, last_on: date)
             if each.project.decided_at and each.project.decided_at.date() <= last_on
         ),
         bars=_bars(session, community_id, last_on),
+        names=names,
     )
 
 
@@ -331,17 +334,27 @@ def _donations(
 # ---------------------------------------------------------------- leaves
 
 
+def _place(row: FundRow) -> tuple[bool, str]:
+    """Return where a row stands: the general fund, the restricted funds, the projects."""
+    return row.code != chart.GENERAL_FUND, row.code
+
+
 def _names(session: Session, community_id: UUID) -> dict[str, str]:
-    """Return how funds and projects are called, by the code of their account."""
-    funds = session.execute(
-        sa.select(Fund.number, Fund.name).where(Fund.community_id == community_id)
+    """Return how the accounts of funds and projects are called, by code."""
+    names: dict[str, str] = {}
+    funds = sa.select(Fund.number, Fund.name).where(Fund.community_id == community_id)
+    for number, name in session.execute(funds):
+        names[chart.fund_account_code(number)] = name
+        names[chart.donations_account_code(number)] = name
+    lines = (
+        sa.select(Project.number, Project.title, ProjectLine.line_no, ProjectLine.title)
+        .join(Project, refers(ProjectLine.project_id, Project))
+        .where(ProjectLine.community_id == community_id)
     )
-    projects = session.execute(
-        sa.select(Project.number, Project.title).where(Project.community_id == community_id)
-    )
-    return {chart.fund_account_code(number): name for number, name in funds} | {
-        chart.project_account_code(number): title for number, title in projects
-    }
+    for number, title, line_no, line_title in session.execute(lines):
+        names[chart.project_account_code(number)] = title
+        names[chart.line_account_code(number, line_no)] = f"{title}：{line_title}"
+    return names
 
 
 def _spent(session: Session, community_id: UUID, until: date) -> dict[str, int]:

@@ -152,6 +152,10 @@ class Drafting:
             reason = f"There is no account {shown(part.account_code)} in this book."
             refuse(RefusedLine(part.line_number, "account", "unknown_account", reason))
             return None
+        if part.account_code.startswith(chart.MOVED_BY_TWO):
+            reason = f"{part.account_code} is moved by two people at the desk, not by a file."
+            refuse(RefusedLine(part.line_number, "account", "two_people_needed", reason))
+            return None
         if part.commodity not in {"", account.commodity}:
             reason = f"{part.account_code} holds {account.commodity}, not {shown(part.commodity)}."
             refuse(RefusedLine(part.line_number, "commodity", "wrong_commodity", reason))

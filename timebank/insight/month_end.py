@@ -33,6 +33,7 @@ from timebank.insight.month_models import MonthEnd, MonthState
 from timebank.people.organisations import get_community
 from timebank.service.correction_models import Correction, CorrectionState
 from timebank.service.models import Attendance, AttendanceState, Occasion
+from timebank.shop.cash_models import TillDay, TillSignature
 
 STAYS: Final = (AttendanceState.IN, AttendanceState.OUT)
 LISTED_MAX: Final = 24
@@ -277,12 +278,18 @@ def _unsigned(session: Session, community_id: UUID, _last_on: date) -> int:
     )
 
 
-def open_till_days(_session: Session, _community_id: UUID, _last_on: date) -> int:
-    """Count days of tills that were opened by the end of the month and not closed.
-
-    Drawers are not kept by day yet, so none stands open; the till's days add their table here.
-    """
-    return 0
+def _unsigned_till_days(session: Session, community_id: UUID, last_on: date) -> int:
+    """Count days of tills up to the end of the month that nobody has closed, or signed."""
+    return _count(
+        session,
+        sa.select(TillDay.id)
+        .outerjoin(TillSignature, refers(TillSignature.till_day_id, TillDay))
+        .where(
+            TillDay.community_id == community_id,
+            TillDay.day_on <= last_on,
+            TillSignature.till_day_id.is_(None),
+        ),
+    )
 
 
 def _overdue(session: Session, community_id: UUID, _last_on: date) -> int:
@@ -349,7 +356,7 @@ CHECKS: Final[dict[str, Callable[[Session, UUID, date], int]]] = {
     "month_is_over": _is_over,
     "lists_confirmed": _unconfirmed,
     "corrections_signed": _unsigned,
-    "till_days_closed": open_till_days,
+    "till_days_signed": _unsigned_till_days,
     "reservations_settled": _overdue,
     "donations_counted": _uncounted,
     "expenses_released": _unreleased,

@@ -89,12 +89,6 @@ def list_days(
     return find_days(session, actor, is_wanted, limit=limit)
 
 
-def open_till_days(session: Session, actor: Actor) -> list[DayOfTill]:
-    """Return the days that nobody has closed: what stands in the way of a month's end."""
-    actor.require(Permission.HANDLE_CASH)
-    return find_days(session, actor, ~is_closed())
-
-
 def read_day(session: Session, actor: Actor, *, day_id: UUID) -> DayOfTill:
     """Return one day of the actor's community.
 

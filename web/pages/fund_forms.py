@@ -9,7 +9,6 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from timebank.actors import Actor
-from timebank.chart import GENERAL_FUND_NUMBER
 from timebank.commons.donations import Gift
 from timebank.commons.expenses import Bill
 from timebank.commons.models import (
@@ -31,7 +30,7 @@ from web.fields import Checkbox, Choice, Date, Lines, Problem, Text, WholeNumber
 from web.i18n import N_
 
 VOLUNTEER_NUMBER_PATTERN: Final = "^[Vv]?[0-9]{1,8}$"
-LINES_SHOWN: Final = 6
+LINES_SHOWN: Final = 5
 NUMBER_MAX: Final = 99_999_999
 
 
@@ -55,7 +54,7 @@ def _fund() -> WholeNumber:
     return WholeNumber(
         minimum=1,
         maximum=NUMBER_MAX,
-        load_default=GENERAL_FUND_NUMBER,
+        required=True,
         metadata={"label": N_("Fund")},
     )
 
@@ -114,12 +113,17 @@ class _ProjectFields(Args):
     fund = _fund()
 
 
+def _of_line(place: int, default: str | None) -> dict[str, Any]:
+    """Return the options of a field of a line: the first line is needed."""
+    return {"required": True} if place == 1 else {"load_default": default}
+
+
 _LINES: Final[dict[str, ma.fields.Field[Any]]] = {
     name: field
     for place in range(1, LINES_MAX + 1)
     for name, field in (
-        (f"line_{place}", _name(N_("What for"), load_default="")),
-        (f"budget_{place}", _amount(N_("Amount in yuan"), load_default=None)),
+        (f"line_{place}", _name(N_("What for"), **_of_line(place, ""))),
+        (f"budget_{place}", _amount(N_("Amount in yuan"), **_of_line(place, None))),
     )
 }
 
@@ -129,13 +133,13 @@ class ProjectForm(_ProjectFields.from_dict(_LINES, name="ProjectLines")):  # typ
 
     @ma.validates_schema
     def check_lines(self, data: dict[str, Any], **_: Any) -> None:
-        """Ask for the other half of a line; the first line is needed."""
+        """Ask for the other half of a line."""
         problems: dict[str, list[str]] = {}
         for place in range(1, LINES_MAX + 1):
             title, budget_fen = data.get(f"line_{place}"), data.get(f"budget_{place}")
-            if budget_fen is None and (title or place == 1):
+            if budget_fen is None and title:
                 problems[f"budget_{place}"] = [Problem(N_("Please fill this in."))]
-            if not title and (budget_fen is not None or place == 1):
+            if not title and budget_fen is not None:
                 problems[f"line_{place}"] = [Problem(N_("Please fill this in."))]
         if problems:
             raise ma.ValidationError(problems)
