@@ -96,7 +96,10 @@ def remake(table: str, change: Callable[[str], str]) -> None:
     op.execute(fresh)
     op.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")  # noqa: S608  # names of ours
     op.drop_table(table)
+    # Triggers of other tables name this one: they are left as they are while it is away.
+    op.execute("PRAGMA legacy_alter_table = ON")
     op.rename_table(f"{table}_new", table)
+    op.execute("PRAGMA legacy_alter_table = OFF")
     for statement in made.values():
         op.execute(statement)
 

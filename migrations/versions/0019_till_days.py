@@ -9,6 +9,7 @@ from alembic import op
 
 from ledger.columns import Count, Day, Digest, Flag, Key, Minor, States, Text, Timestamp
 from migrations import history
+from migrations.words import add_words, take_words
 
 revision = "0019_till_days"
 down_revision = "0018_stock"
@@ -72,6 +73,7 @@ def upgrade() -> None:
     history.close("safe_move", ("id",), ("nonce",), ("id", "proposed_by_id"))
     history.close("safe_decision", ("safe_move_id",), ("transaction_id",))
     _guard("till_day", "one_open", ONE_OPEN, "a day of this till is open already")
+    add_words("redemption", "identified_by", ("file",))
     same = "IS" if _is_sqlite() else "IS NOT DISTINCT FROM"
     closer = SAME_CLOSER.format(same=same)
     for table, moment, fen in COUNTER:
@@ -88,6 +90,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the guards of the counter, and the tables, whose triggers go with them."""
+    take_words("redemption", "identified_by", ("file",))
     for table, *_ in COUNTER:
         on_table = "" if _is_sqlite() else f" ON {table}"
         op.execute(f"DROP TRIGGER {table}_in_open_day{on_table}")

@@ -39,6 +39,8 @@ class IdentifiedBy(StrEnum):
     CARD = "card"
     PAY_CODE = "pay_code"
     NAME = "name"
+    FILE = "file"
+    """From the receipts of an older system, by its import alone."""
 
 
 class PaysWith(StrEnum):
