@@ -7,7 +7,17 @@ least five.
 import argparse
 from collections.abc import Callable
 
-from bench import bulk, checkin, http, large_books, rosters, sealer, single_posts, sqlite_posts
+from bench import (
+    bulk,
+    checkin,
+    http,
+    large_books,
+    rosters,
+    sealer,
+    single_posts,
+    sqlite_posts,
+    till,
+)
 from bench.measure import ROUNDS_MIN
 from bench.peers import hordak
 
@@ -20,10 +30,11 @@ WORKLOADS: dict[str, Callable[[int], None]] = {
     "peers": hordak.run,
     "http": http.run,
     "rosters": rosters.run,
+    "till": till.run,
 }
 """posts: W1, W1s, W2. large: W4, W5, W6. bulk: W3, W3b. sqlite: W7. http: W8, W9, memory.
 
-rosters: a year of shifts, in seconds; the one workload that is no ratio.
+rosters: a year of shifts, in seconds; till: a crowd at two tills. Both are no ratios.
 """
 DATABASES = ("sqlite", "postgresql")
 

@@ -96,7 +96,10 @@ def remake(table: str, change: Callable[[str], str]) -> None:
     op.execute(fresh)
     op.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")  # noqa: S608  # names of ours
     op.drop_table(table)
+    # Triggers of other tables name this one: they are left as they are while it is away.
+    op.execute("PRAGMA legacy_alter_table = ON")
     op.rename_table(f"{table}_new", table)
+    op.execute("PRAGMA legacy_alter_table = OFF")
     for statement in made.values():
         op.execute(statement)
 
@@ -133,3 +136,54 @@ def _on_sqlite(table: str, column: str, change: Change) -> None:
 
 def _listed(column: str, words: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+def add_constraint(table: str, name: str, rule: str) -> None:
+    """Give a table a constraint of any kind more.
+
+    Args:
+        table: a table that stands.
+        name: the whole name.
+        rule: as SQL says it, such as `UNIQUE (community_id, nonce)`.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}")
+        return
+
+    def with_rule(body: str) -> str:
+        head, bracket, tail = body.rpartition(")")
+        return f"{head}, CONSTRAINT {name} {rule}{bracket}{tail}"
+
+    remake(table, with_rule)
+
+
+def drop_constraint(table: str, name: str, rule: str) -> None:
+    """Take away a constraint of any kind; on SQLite as it was written then."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f(name), table)
+        return
+    pattern = re.compile(rf",\s*CONSTRAINT {name} {re.escape(rule)}")
+
+    def without_rule(body: str) -> str:
+        assert len(pattern.findall(body)) == 1, f"{table} has a constraint {name} {rule}"
+        return pattern.sub("", body)
+
+    remake(table, without_rule)
+
+
+def set_nullable(table: str, columns: tuple[str, ...], *, is_nullable: bool) -> None:
+    """Let columns of a table be empty, or no more."""
+    if op.get_bind().dialect.name == "postgresql":
+        for column in columns:
+            op.alter_column(table, column, nullable=is_nullable)
+        return
+
+    def with_columns(body: str) -> str:
+        for column in columns:
+            filled, empty = rf"(\b{column} \w+) NOT NULL", rf"(\b{column} \w+)(?=\s*,)"
+            pattern, text = (filled, r"\1") if is_nullable else (empty, r"\1 NOT NULL")
+            body, count = re.subn(pattern, text, body)
+            assert count == 1, f"{table} has one column {column}"
+        return body
+
+    remake(table, with_columns)

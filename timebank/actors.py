@@ -34,6 +34,7 @@ class Permission(StrEnum):
     KEEP_SHOP = "keep_shop"
     HANDLE_GOODS = "handle_goods"
     PRICE_GOODS = "price_goods"
+    HANDLE_CASH = "handle_cash"
     COMMEND = "commend"
     MANAGE_MEMBERS = "manage_members"
     READ_BOOKS = "read_books"
@@ -52,6 +53,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.KEEP_SHOP: frozenset({Role.CLERK}),
     Permission.HANDLE_GOODS: frozenset({Role.CLERK, Role.SOCIAL_WORKER}),
     Permission.PRICE_GOODS: frozenset({Role.SOCIAL_WORKER}),
+    Permission.HANDLE_CASH: frozenset({Role.CLERK, Role.SOCIAL_WORKER}),
     Permission.COMMEND: frozenset({Role.SOCIAL_WORKER}),
     Permission.MANAGE_MEMBERS: frozenset({Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),
     Permission.READ_BOOKS: frozenset({Role.AUDITOR, Role.SOCIAL_WORKER, Role.ADMINISTRATOR}),

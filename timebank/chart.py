@@ -9,7 +9,8 @@
 | `Goods:0001:Stock` | GOODS-0001 | floor 0, ceiling 1 for a single piece |
 | `Goods:0001:Adjusted`, `:WrittenOff`, `:Recycled`, `:Gifts` | GOODS-0001 | no, insert-only |
 | `Cash:Till:1`, `Cash:Safe` | CNY | floor 0 |
-| `Income:Sales`, `Expenses:CashDifferences` | CNY | no, insert-only |
+| `Income:Sales`, `Expenses:CashDifferences`, `Equity:Deposits` | CNY | no, insert-only |
+| `Fund:General` | CNY | floor 0 |
 
 Every part of a code begins with a capital letter or a digit, so that hledger, ledger and beancount
 take it as it is.
@@ -34,6 +35,9 @@ SHOP_REDEEMED: Final = "Shop:Redeemed"
 SAFE: Final = "Cash:Safe"
 SALES: Final = "Income:Sales"
 CASH_DIFFERENCES: Final = "Expenses:CashDifferences"
+DEPOSITS: Final = "Equity:Deposits"
+"""Where money comes from that somebody puts into the safe to begin with."""
+GENERAL_FUND: Final = "Fund:General"
 ADJUSTED: Final = "Adjusted"
 WRITTEN_OFF: Final = "WrittenOff"
 RECYCLED: Final = "Recycled"
@@ -187,6 +191,13 @@ def system_accounts(session: Session, community_id: UUID) -> dict[str, UUID]:
     found: dict[str, UUID] = {row.code: row.id for row in rows}
     assert found.keys() == SYSTEM_ACCOUNTS.keys(), "a community is made with its accounts"
     return found
+
+
+def find_account_id(session: Session, community_id: UUID, code: str) -> UUID | None:
+    """Return the id of an account, or None before it was opened."""
+    return session.scalar(
+        sa.select(Account.id).where(Account.community_id == community_id, Account.code == code)
+    )
 
 
 def service_issuance_id(session: Session, community_id: UUID) -> UUID:

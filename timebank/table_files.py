@@ -92,7 +92,12 @@ class _Unreadable(Exception):
 
 
 def read_table(
-    content: bytes, *, columns: Mapping[str, Sequence[str]], required: Sequence[str], rows_max: int
+    content: bytes,
+    *,
+    columns: Mapping[str, Sequence[str]],
+    required: Sequence[str],
+    rows_max: int,
+    keeps_times: bool = False,
 ) -> Table:
     """Read a CSV or Excel file.
 
@@ -101,6 +106,7 @@ def read_table(
         columns: key to the names under which a column may stand, in any case.
         required: keys of columns that must be there.
         rows_max: most rows that are taken; more are refused as a whole.
+        keeps_times: whether a day with a time is given with it; otherwise as the day alone.
     """
     try:
         if len(content) > FILE_MEGABYTES_MAX * MEGABYTE:
@@ -111,7 +117,8 @@ def read_table(
             )
         is_excel = content.startswith(_ZIP_MAGIC)
         grid = _excel(content) if is_excel else _csv(content)
-        return _table(grid, columns, required, rows_max)
+        table = _table(grid, columns, required, rows_max)
+        return table if keeps_times else _without_times(table)
     except _Unreadable as unreadable:
         return Table((), {}, (unreadable.refused,))
 
@@ -286,18 +293,29 @@ def _problem(grid: _Grid, place: tuple[int, int], cell: Any) -> tuple[str, str] 
     return "value_invalid", N_("This cell holds a time or an error, not a value.")
 
 
+def _without_times(table: Table) -> Table:
+    """Return the table with days for moments."""
+
+    def day(value: Value) -> Value:
+        return value.date() if isinstance(value, datetime) else value
+
+    rows = [
+        Row(row.number, {key: day(value) for key, value in row.values.items()})
+        for row in table.rows
+    ]
+    return Table(rows, table.names, table.refused)
+
+
 def _is_empty(cell: Any) -> bool:
     return isinstance(cell, str) and not cell.strip()
 
 
 def _plain(cell: Any) -> Value:
-    """Return the exact value of a cell: 12 for 12.0, a day for midnight of it."""
+    """Return the exact value of a cell: 12 for 12.0."""
     if isinstance(cell, bool):
         return str(cell)
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() else Decimal(repr(cell))
-    if isinstance(cell, datetime):
-        return cell.date()
     if isinstance(cell, str):
         return cell.strip()
     value: Value = cell

@@ -33,6 +33,7 @@ from web import (
     security,
     service_words,
     session,
+    till_number,
     words,
 )
 from web.preferences import init as init_preferences
@@ -58,6 +59,8 @@ PAGES: Final = (
     "web.pages.policies",
     "web.pages.commendations",
     "web.pages.certificates",
+    "web.pages.till_days",
+    "web.pages.safe",
     "web.pages.goods",
     "web.pages.labels",
     "web.pages.stock",
@@ -66,6 +69,8 @@ PAGES: Final = (
     "web.pages.valuation",
     "web.pages.webhooks",
     "web.pages.reservations",
+    "web.pages.own_receipts",
+    "web.pages.households",
     "web.pages.corrections",
     "web.pages.offline",
     "web.pages.review",
@@ -81,7 +86,9 @@ API: Final = (
     "web.api.attendance",
     "web.api.corrections",
     "web.api.offline",
-    "web.api.shop",
+    "web.api.till",
+    "web.api.households",
+    "web.api.till_days",
     "web.api.goods",
     "web.api.stock",
     "web.api.reservations",
@@ -121,6 +128,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> Flask
     duty_words.init(app)
     policy_words.init(app)
     message_words.init(app)
+    till_number.init(app)
     _compress(app)
     _register(app)
     return app

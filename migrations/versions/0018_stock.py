@@ -12,7 +12,7 @@ from migrations import history
 from migrations.words import add_words, take_words
 
 revision = "0018_stock"
-down_revision = "0016_prices"
+down_revision = "0017_sales"
 branch_labels = None
 depends_on = None
 

@@ -14,7 +14,7 @@ from tests.browser.neighbourhood import PIN, TITLE
 from tests.browser.pages import venue_code
 from tests.browser.site import DESK, Site
 from timebank.service.models import Attendance, AttendanceState
-from timebank.shop.models import Redemption
+from timebank.shop.sale_models import Redemption
 
 pytestmark = pytest.mark.browser
 

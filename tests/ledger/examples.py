@@ -28,7 +28,8 @@ from timebank import chart
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ledger.md"
 NOON = datetime(2026, 11, 9, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 BEGIN, END = "<!-- example {} -->", "<!-- end -->"
-UNITS = {"SERVICE": "min", "POINT": "points", "GOODS-0001": "pieces"}
+UNITS = {"SERVICE": "min", "POINT": "points", "CNY": "fen"}
+"""Goods, which are not named here, are pieces."""
 
 
 class Examples:
@@ -40,7 +41,10 @@ class Examples:
         self.community_id = ids.new_id()
         chart.open_system_accounts(session, self.community_id)
         chart.open_member_accounts(session, self.community_id, 1)
-        chart.open_item_accounts(session, self.community_id, 1)
+        for item_number in (1, 2):
+            chart.open_item_accounts(session, self.community_id, item_number)
+        for code in (chart.till_account_code(1), chart.SALES):
+            chart.open_money_account(session, self.community_id, code)
         chart.open_goods_account(session, self.community_id, 1, chart.ADJUSTED)
         rows = session.execute(
             sa.select(Account.code, Account.id).where(Account.community_id == self.community_id)
@@ -105,7 +109,7 @@ class Examples:
         held = balances(self.session, self.community_id, [account.id for account, _ in rows])
         lines = ["| account | layer | amount | balance | available |", "|---|---|--:|--:|--:|"]
         for account, posting in rows:
-            unit, balance = UNITS[account.commodity], held[account.id]
+            unit, balance = UNITS.get(account.commodity, "pieces"), held[account.id]
             layer = "pending" if posting.is_pending else "posted"
             lines.append(
                 f"| `{account.code}` | {layer} | {posting.amount_minor:+d} {unit}"
@@ -137,6 +141,21 @@ SCARF = {
     "Goods:0001:Stock": -1,
     "Goods:0001:Out": 1,
 }
+SALE = {
+    "Cash:Till:1": 1250,
+    "Income:Sales": -1250,
+    "Goods:0001:Stock": -1,
+    "Goods:0001:Out": 1,
+}
+REFUND = {code: -amount for code, amount in SALE.items()}
+SWAP = {
+    "Members:V0001:Points": -5,
+    "Shop:Redeemed": 5,
+    "Goods:0001:Stock": -1,
+    "Goods:0001:Out": 1,
+    "Goods:0002:Intake": -1,
+    "Goods:0002:Stock": 1,
+}
 
 
 def tables(database: Database) -> Iterator[tuple[str, str]]:
@@ -157,9 +176,16 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
         for way in HOLD_RESOLUTIONS:
             book.end(way, hold_id)
             yield way, book.table(way)
-            hold_id = book.place(f"after {way}", SCARF)
-        book.post(TransactionKind.STOCK, FOUND)
-        yield TransactionKind.STOCK, book.table(TransactionKind.STOCK)
+            if way != HOLD_RESOLUTIONS[-1]:
+                hold_id = book.place(f"after {way}", SCARF)
+        for kind, legs in (
+            (TransactionKind.SALE, SALE),
+            (TransactionKind.REFUND, REFUND),
+            (TransactionKind.SWAP, SWAP),
+            (TransactionKind.STOCK, FOUND),
+        ):
+            book.post(kind, legs)
+            yield kind, book.table(kind)
         assert verify(session, book.community_id) == []
 
 

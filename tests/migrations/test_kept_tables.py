@@ -21,11 +21,13 @@ CLOSED = {
         "file_import",
     ),
     *("offline_scan", "offline_review", "points_award", "sighting", "item_price"),
+    *("till_day", "till_closing", "till_signature", "safe_move", "safe_decision"),
+    *("swap_line", "refund_line"),
     *("intake_batch", "intake_batch_line", "stocktake_count", "stocktake_line"),
 }
 KEPT = CLOSED | {
     *("certificate_register", "certificate", "correction", "dispute", "policy_proposal"),
-    *("stocktake", "stock_move"),
+    *("stocktake", "stock_move", "helper"),
 }
 _GUARDED_KEY = re.compile(r"EXISTS \(SELECT 1 FROM \w+ WHERE (.+?)\)")
 

@@ -137,3 +137,30 @@ def stock_of(session: Session, item: Item) -> int:
 def out_of(session: Session, item: Item) -> int:
     """Return the pieces that went over the counter."""
     return reports.balance(session, item.community_id, item.out_account_id).posted_minor
+
+
+def make_cash_item(
+    session: Session,
+    world: World,
+    *,
+    name: str = "围巾",
+    price: int | None = None,
+    price_fen: int = 1250,
+    pieces: int = 5,
+) -> Item:
+    """Make goods that are sold for money, and for points too where a price is given."""
+    item = make_item(session, world, name=name, price=None, pieces=pieces)
+    return set_price(
+        session,
+        world.pricer,
+        item_number=item.number,
+        price_points=price,
+        price_fen=price_fen,
+        basis=ValueBasis.COUNCIL,
+    )
+
+
+def fen_in(session: Session, world: World, code: str = "Cash:Till:1") -> int:
+    """Return what the book says lies where an account of money stands for."""
+    account_id = chart.open_money_account(session, world.community.community_id, code)
+    return reports.balance(session, world.community.community_id, account_id).posted_minor

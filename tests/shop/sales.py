@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from ledger.errors import Refusal
 from tests.shop.makers import World, fresh
 from timebank.codes import CodeKeys
+from timebank.insight import provenance
 from timebank.shop.basket import Line
 from timebank.shop.receipts import Receipt
 from timebank.shop.till import Sale, redeem
@@ -27,3 +28,15 @@ def refusal_of(session: Session, world: World, keys: CodeKeys, sale: Sale) -> Re
     with pytest.raises(Refusal) as caught:
         do(session, world, keys, sale)
     return caught.value
+
+
+def findings(session: Session, world: World) -> list[str]:
+    """Return what the papers say against the book; points that a test gave have none."""
+    session.flush()
+    session.expire_all()
+    return [
+        finding.message
+        for each in provenance.PASSES
+        for finding in each(session, world.community.community_id)
+        if "it names test:" not in finding.message
+    ]

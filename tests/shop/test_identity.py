@@ -34,8 +34,8 @@ from timebank.people.errors import (
 )
 from timebank.shop import errors
 from timebank.shop.identity import TICKET_LIFETIME, identify
-from timebank.shop.models import IdentifiedBy
 from timebank.shop.refunds import refund
+from timebank.shop.sale_models import IdentifiedBy
 from timebank.shop.till import redeem
 
 

@@ -1,5 +1,7 @@
 """Many tills at once: one of them gets the last piece or the last points, and the book is whole."""
 
+import json
+from collections import Counter
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from ledger import verification
 from ledger.database import Database
 from tests.conftest import ROOT_KEY, Book
+from tests.shop import crowd
 from tests.shop.makers import (
     World,
     fresh,
@@ -20,14 +23,16 @@ from tests.shop.makers import (
     stock_of,
 )
 from tests.shop.racers import SOLD, attempt, in_processes, in_threads
+from tests.shop.sales import findings
 from timebank.actors import Actor, Role
 from timebank.codes import CodeKeys
 from timebank.errors import Refusal
 from timebank.people import cards
 from timebank.people.models import Community
 from timebank.shop.basket import Line
-from timebank.shop.models import Item, Redemption
-from timebank.shop.refunds import refund
+from timebank.shop.models import Item
+from timebank.shop.refunds import Return, give_back, refund
+from timebank.shop.sale_models import Redemption
 from timebank.shop.till import Sale, redeem
 
 THREADS = 16
@@ -145,4 +150,49 @@ def test_many_returns_of_one_receipt_give_the_points_back_once(
     assert sorted(answers) == ["already_refunded"] * 7 + [SOLD]
     with database.reading() as session:
         assert (points_of(session, world.alice), stock_of(session, item)) == (12, 1)
+        assert verification.verify(session) == []
+
+
+def test_two_tills_and_a_crowd_leave_the_book_whole(database: Database, world: World) -> None:
+    with database.begin() as session:
+        people = crowd.gather(session, world, pieces=6, points=30)
+
+    def serve(place: int) -> str:
+        return json.dumps(crowd.serve(database, people, ROOT_KEY, seed=place, baskets=8))
+
+    answers: Counter[str] = Counter()
+    for said in in_threads(8, serve):
+        answers.update(json.loads(said))
+
+    assert answers.keys() <= crowd.EXPECTED
+    assert answers[crowd.SOLD] > 0
+    with database.reading() as session:
+        assert list(crowd.disagreements(session, people)) == []
+        assert verification.verify(session) == []
+        assert findings(session, world) == []
+
+
+def test_many_returns_of_one_piece_bring_it_back_once(
+    database: Database, world: World, keys: CodeKeys
+) -> None:
+    with database.begin() as session:
+        item = make_item(session, world, price=2, pieces=3)
+        sale = Sale(holder=world.alice_card, lines=(Line(item.number, 3),), nonce=fresh())
+        redeem(session, world.clerk, keys, sale=sale)
+    clerk = Actor(*clerk_of(world), frozenset({Role.CLERK}))
+
+    def give_one_back(_place: int) -> str:
+        try:
+            with database.begin() as session:
+                wanted = Return(1, "断线了", fresh(), ((1, 2),))
+                give_back(session, clerk, wanted=wanted)
+        except Refusal as refusal:
+            return refusal.code
+        return SOLD
+
+    answers = in_threads(8, give_one_back)
+
+    assert sorted(answers) == ["returned_too_many"] * 7 + [SOLD]
+    with database.reading() as session:
+        assert (points_of(session, world.alice), stock_of(session, item)) == (10, 2)
         assert verification.verify(session) == []

@@ -17,7 +17,8 @@ from tests.shop.makers import NOON, PIN, World, make_item, make_world, points_of
 from tests.visitors import csrf_token, sign_in
 from timebank import codes
 from timebank.shop.goods import find_item
-from timebank.shop.models import Item, Redemption
+from timebank.shop.models import Item
+from timebank.shop.sale_models import Redemption
 
 FIELDS = re.compile(r'<input type="hidden" name="(nonce|ticket|total|row)" value="([^"]*)">')
 STATEMENTS_MAX = 16

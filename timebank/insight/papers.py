@@ -5,10 +5,8 @@ a redemption, a reservation. Its *legs* are what the book must hold for it: acco
 more and no fewer.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +23,11 @@ from timebank.service import posting
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 from timebank.service.timing import minutes_in_slot
-from timebank.shop.models import Donation, Item, Redemption, RedemptionLine, Reservation
+from timebank.shop.models import (
+    Donation,
+    Item,
+    Reservation,
+)
 
 ROWS_PER_FETCH: Final = 500
 
@@ -119,33 +121,6 @@ def donations(session: Session, community_id: UUID) -> Iterator[Paper]:
         )
 
 
-def redemptions(session: Session, community_id: UUID) -> Iterator[Paper]:
-    """Give every redemption: points from the member to the shop, pieces from the shelf out."""
-    query = (
-        sa.select(
-            Redemption,
-            Member.points_account_id,
-            RedemptionLine,
-            Item.stock_account_id,
-            Item.out_account_id,
-        )
-        .outerjoin_from(Redemption, Member, _is(Member, Redemption, Redemption.member_id))
-        .outerjoin(
-            RedemptionLine,
-            sa.and_(
-                RedemptionLine.community_id == Redemption.community_id,
-                RedemptionLine.redemption_id == Redemption.id,
-            ),
-        )
-        .outerjoin(Item, _is(Item, RedemptionLine, RedemptionLine.item_id))
-        .where(Redemption.community_id == community_id)
-        .order_by(Redemption.id, RedemptionLine.line_no)
-    )
-    shop_id = chart.shop_redeemed_id(session, community_id)
-    for _, rows in groupby(_stream(session, query), key=lambda row: row[0].id):
-        yield _redemption(list(rows), shop_id)
-
-
 def reservations(session: Session, community_id: UUID) -> Iterator[Paper]:
     """Give every reservation: points and pieces set aside as a redemption would move them."""
     query = (
@@ -206,29 +181,6 @@ def _posted_attendances(community_id: UUID) -> sa.Select[*tuple[Any, ...]]:
             Attendance.community_id == community_id,
             Attendance.state == AttendanceState.POSTED,
         )
-    )
-
-
-def _redemption(rows: list[Any], shop_id: UUID) -> Paper:
-    """Fold a redemption's rows, one per line, into its paper."""
-    redemption = rows[0][0]
-    legs: Counter[UUID] = Counter()
-    problems = list(_absent(member=rows[0][1]))
-    for _, points_id, line, stock_id, out_id in rows:
-        if line is not None:
-            problems += _absent(goods=stock_id)
-            legs.update({stock_id: -line.quantity, out_id: line.quantity})
-            legs.update({points_id: -line.sum_points, shop_id: line.sum_points})
-    total_points = legs[shop_id]
-    if total_points != redemption.total_points:
-        problems.append(
-            f"its lines sum to {total_points} points, its total says {redemption.total_points}"
-        )
-    return Paper(
-        source=f"redemption:{redemption.id}",
-        transaction_id=redemption.transaction_id,
-        legs=_without_zeros(legs),
-        problems=tuple(problems),
     )
 
 
@@ -314,7 +266,7 @@ def _stream(session: Session, query: sa.Select[*tuple[Any, ...]]) -> Iterator[An
     return iter(session.execute(query, execution_options={"yield_per": ROWS_PER_FETCH}))
 
 
-def _without_zeros(legs: Legs | Counter[UUID]) -> Legs:
+def _without_zeros(legs: Legs) -> Legs:
     return {
         account_id: amount
         for account_id, amount in legs.items()

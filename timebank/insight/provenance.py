@@ -19,11 +19,13 @@ from sqlalchemy.orm import Session, aliased
 
 from ledger.findings import Finding
 from ledger.schema import Account, Posting, Transaction, TransactionKind
-from timebank.insight import correction_papers, papers
+from timebank.insight import cash_papers, correction_papers, papers, sale_papers
+from timebank.insight.cash_papers import cash_is_counted
 from timebank.insight.comparing import compared
 from timebank.insight.correction_papers import corrections_are_whole
 from timebank.insight.import_papers import imports_are_whole, is_imported
 from timebank.insight.policy_papers import caps_are_kept, policies_are_released_by_two
+from timebank.insight.sale_papers import refunds_are_whole
 from timebank.insight.stock_papers import (
     stock_is_whole,
     stock_moves_are_posted,
@@ -34,14 +36,13 @@ from timebank.rewards.models import Certificate, CertificateRegister, Commendati
 from timebank.rewards.papers import content_hash
 from timebank.service.correction_models import Correction
 from timebank.service.models import Attendance, AttendanceState
+from timebank.shop.cash_models import SafeDecision, TillClosing, TillDay
 from timebank.shop.models import (
     Donation,
     Item,
-    Redemption,
-    RedemptionLine,
-    Refund,
     Reservation,
 )
+from timebank.shop.sale_models import Redemption, Refund
 from timebank.shop.stock_models import StockMove, Stocktake
 
 Pass = Callable[[Session, UUID], Iterator[Finding]]
@@ -67,7 +68,7 @@ def donations_are_posted(session: Session, community_id: UUID) -> Iterator[Findi
 
 def redemptions_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
     """Every redemption has moved its points and its pieces, and its lines sum to its total."""
-    return compared(session, community_id, papers.redemptions(session, community_id))
+    return compared(session, community_id, sale_papers.redemptions(session, community_id))
 
 
 def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Finding]:
@@ -75,34 +76,14 @@ def reservations_are_held(session: Session, community_id: UUID) -> Iterator[Find
     return compared(session, community_id, papers.reservations(session, community_id))
 
 
-def refunds_reverse_their_redemption(session: Session, community_id: UUID) -> Iterator[Finding]:
-    """Every refund names the reversal of its own redemption."""
-    query = (
-        sa.select(Refund.id, Redemption.transaction_id, Transaction.reverses_id)
-        .join_from(
-            Refund,
-            Redemption,
-            sa.and_(
-                Redemption.community_id == Refund.community_id,
-                Redemption.id == Refund.redemption_id,
-            ),
-        )
-        .outerjoin(
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Refund.community_id,
-                Transaction.id == Refund.transaction_id,
-            ),
-        )
-        .where(Refund.community_id == community_id)
-    )
-    for refund_id, redeemed_id, reversed_id in session.execute(query):
-        if redeemed_id != reversed_id:
-            yield Finding(
-                "refund_differs",
-                f"refund:{refund_id}",
-                "its transaction does not reverse its redemption",
-            )
+def cash_is_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every float, every closing and every move of the safe has moved what it says."""
+    return compared(session, community_id, cash_papers.moves(session, community_id))
+
+
+def refunds_are_posted(session: Session, community_id: UUID) -> Iterator[Finding]:
+    """Every return of a part has given back what its lines say."""
+    return compared(session, community_id, sale_papers.partial_refunds(session, community_id))
 
 
 # ---------------------------------------------------------------- transactions have their papers
@@ -171,7 +152,7 @@ def reversals_have_their_paper(session: Session, community_id: UUID) -> Iterator
 
 def pieces_out_are_pieces_redeemed(session: Session, community_id: UUID) -> Iterator[Finding]:
     """What went out of the shop's shelves is what the receipts say, returns taken off."""
-    redeemed = _redeemed_pieces(session, community_id)
+    redeemed = sale_papers.pieces_out(session, community_id)
     query = (
         sa.select(Item.id, Item.number, sa.func.coalesce(sa.func.sum(Posting.amount_minor), 0))
         .join_from(
@@ -263,10 +244,13 @@ PASSES: Final[tuple[Pass, ...]] = (
     donations_are_posted,
     redemptions_are_posted,
     reservations_are_held,
+    cash_is_posted,
+    cash_is_counted,
     stocktakes_are_posted,
     stock_moves_are_posted,
     stock_is_whole,
-    refunds_reverse_their_redemption,
+    refunds_are_posted,
+    refunds_are_whole,
     nothing_moves_without_a_paper,
     imports_are_whole,
     reversals_have_their_paper,
@@ -287,7 +271,11 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
         ),
         _is_named(transaction_id, Donation.community_id, Donation.transaction_id),
         _is_named(transaction_id, Redemption.community_id, Redemption.transaction_id),
+        _is_named(transaction_id, Refund.community_id, Refund.transaction_id),
         _is_named(transaction_id, Reservation.community_id, Reservation.transaction_id),
+        _is_named(transaction_id, TillDay.community_id, TillDay.transaction_id),
+        _is_named(transaction_id, TillClosing.community_id, TillClosing.transaction_id),
+        _is_named(transaction_id, SafeDecision.community_id, SafeDecision.transaction_id),
         _is_named(transaction_id, Stocktake.community_id, Stocktake.transaction_id),
         _is_named(transaction_id, StockMove.community_id, StockMove.transaction_id),
         # What only gives a hold back needs no paper but the hold's.
@@ -303,23 +291,6 @@ def _has_paper(transaction_id: Any) -> sa.ColumnElement[bool]:
 def _is_named(transaction_id: Any, community_id: Any, named_id: Any) -> sa.Exists:
     """Return the condition that a row of another table names the transaction."""
     return sa.exists().where(community_id == Transaction.community_id, named_id == transaction_id)
-
-
-def _redeemed_pieces(session: Session, community_id: UUID) -> dict[UUID, int]:
-    """Return pieces on receipts that were not returned, by item."""
-    query = (
-        sa.select(RedemptionLine.item_id, sa.func.sum(RedemptionLine.quantity))
-        .outerjoin(
-            Refund,
-            sa.and_(
-                Refund.community_id == RedemptionLine.community_id,
-                Refund.redemption_id == RedemptionLine.redemption_id,
-            ),
-        )
-        .where(RedemptionLine.community_id == community_id, Refund.id.is_(None))
-        .group_by(RedemptionLine.item_id)
-    )
-    return {item_id: int(quantity) for item_id, quantity in session.execute(query)}
 
 
 def _gaps(name: str, numbers: Iterable[int], last_number: int) -> Iterator[Finding]:

@@ -21,7 +21,10 @@ from timebank.actors import Actor, Permission
 from timebank.insight.receipt_document import Place, Receipt, SealedAccount, SealedTransaction
 from timebank.people import organisations
 from timebank.people.models import Member
-from timebank.shop.models import Redemption, Refund
+from timebank.shop.sale_models import (
+    Redemption,
+    Refund,
+)
 
 _DAYS_AT_ONCE: Final = seal.MOMENT_COUNT_MAX
 

@@ -270,6 +270,22 @@ def get_member(session: Session, actor: Actor, member_id: UUID) -> Member:
     return member
 
 
+def member_by_number(session: Session, actor: Actor, *, number: int) -> Member:
+    """Return the member with a volunteer number in the actor's community.
+
+    Raises:
+        MemberNotFound: `member_not_found`.
+    """
+    found = session.scalar(
+        sa.select(Member).where(
+            Member.community_id == actor.community_id, Member.number == min(max(number, 0), 10**8)
+        )
+    )
+    if found is None:
+        raise MemberNotFound
+    return found
+
+
 def show_member(session: Session, actor: Actor, member_id: UUID) -> Member:
     """Return a member's record to somebody who manages members, or to the member.
 

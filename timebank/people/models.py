@@ -51,6 +51,10 @@ class Community(Base):
         sa.CheckConstraint("length(code) BETWEEN 1 AND 4", name="code_length"),
         sa.CheckConstraint("pin_above_points >= 0", name="pin_above_points"),
         sa.CheckConstraint("redeem_points_per_day_max > 0", name="redeem_points_per_day_max"),
+        sa.CheckConstraint("redeem_points_per_month_max > 0", name="redeem_points_per_month_max"),
+        sa.CheckConstraint(
+            "household_points_per_month_max > 0", name="household_points_per_month_max"
+        ),
     )
 
     community_id: Mapped[UUID] = community_key()
@@ -69,6 +73,10 @@ class Community(Base):
     pin_above_points: Mapped[int] = mapped_column(Count, default=50)
     """A card redemption above this many points asks for the PIN."""
     redeem_points_per_day_max: Mapped[int] = mapped_column(Count, default=500)
+    redeem_points_per_month_max: Mapped[int | None] = mapped_column(Count)
+    """None: no limit of a month."""
+    household_points_per_month_max: Mapped[int | None] = mapped_column(Count)
+    """What the members of one household redeem together in a month; None: no limit."""
     last_member_number: Mapped[int] = mapped_column(Count, default=0)
     """Counter behind V0001; raised with a locking UPDATE."""
     last_item_number: Mapped[int] = mapped_column(Count, default=0)

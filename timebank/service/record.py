@@ -29,6 +29,13 @@ from timebank.service.evidence import CORRECTION, Evidence, evidence_of
 from timebank.service.models import Attendance, AttendanceState, Occasion
 
 LINES_PER_PAGE: Final = 20
+SOLD: Final = (
+    TransactionKind.REDEMPTION,
+    TransactionKind.SALE,
+    TransactionKind.SWAP,
+    TransactionKind.HOLD_POST,
+)
+"""What a return takes back."""
 
 
 class Book(StrEnum):
@@ -286,7 +293,7 @@ def _returned(session: Session, actor: Actor, entries: Collection[Transaction]) 
         select(Transaction.id, Transaction.narration).where(
             Transaction.community_id == actor.community_id,
             Transaction.id.in_(sales),
-            Transaction.kind.in_((TransactionKind.REDEMPTION, TransactionKind.HOLD_POST)),
+            Transaction.kind.in_(SOLD),
         )
     )
     return {sales[sale_id]: goods for sale_id, goods in found}

@@ -1,24 +1,22 @@
 """The basket on the counter: what the server makes of the rows a clerk scanned.
 
 Words: a *line* is what was scanned (goods and quantity); a *row* is the line with name, price and
-state from the server; only rows that are `ok` count into the total.
+state from the server; a *swap* is a line of goods that the member brings in; only rows that are
+`ok` count into the totals, one in points, one in fen.
 
-Invariants: a price never comes from the browser (`seen_points` is only compared); reading a basket
+Invariants: a price never comes from the browser (what was seen is only compared); reading a basket
 takes the same number of statements however long the history is.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import reports
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
-from timebank.shop.days import day_start
 from timebank.shop.errors import (
     BasketEmpty,
     BasketRepeats,
@@ -26,8 +24,9 @@ from timebank.shop.errors import (
     QuantityInvalid,
 )
 from timebank.shop.goods import find_items
-from timebank.shop.models import QUANTITY_MAX, IdentifiedBy, Item, Redemption, Refund
-from timebank.shop.reserved import open_points
+from timebank.shop.limits import Limits, read_limits
+from timebank.shop.models import QUANTITY_MAX, Item
+from timebank.shop.sale_models import PaysWith
 
 ROWS_MAX = 50
 
@@ -39,6 +38,7 @@ class RowState(StrEnum):
     ITEM_GONE = "item_gone"
     NOT_PRICED = "not_priced"
     LIMIT = "limit_reached"
+    OWN_PRICE = "own_price_swapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,16 @@ class Line:
         quantity: pieces, 1 to 99.
         seen_points: the price that the page showed, so that a change can be named; None when
             nothing was shown.
+        pays_with: points or cash; None: points where the goods can be had for them and a member
+            stands there, else cash.
+        seen_fen: the price in cash that the page showed.
     """
 
     item_number: int
     quantity: int
     seen_points: int | None = None
+    pays_with: PaysWith | None = None
+    seen_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +71,55 @@ class Row:
     quantity: int
     have: int
     state: RowState
-    seen_points: int | None
+    seen_points: int | None = None
+    pays_with: PaysWith = PaysWith.POINTS
+    seen_fen: int | None = None
+
+    @property
+    def is_cash(self) -> bool:
+        """Whether it is paid in cash."""
+        return self.pays_with is PaysWith.CASH
 
     @property
     def sum_points(self) -> int:
-        """Return quantity times price; 0 without a price."""
-        return self.quantity * (self.item.price_points or 0)
+        """Return quantity times price; 0 in cash or without a price."""
+        return 0 if self.is_cash else self.quantity * (self.item.price_points or 0)
+
+    @property
+    def sum_fen(self) -> int:
+        """Return quantity times price in cash; 0 for points or without a price."""
+        return self.quantity * (self.item.price_fen or 0) if self.is_cash else 0
 
     @property
     def is_ok(self) -> bool:
         """Whether the row counts."""
         return self.state is RowState.OK
 
+    @property
+    def can_switch(self) -> bool:
+        """Whether it has a price of either kind."""
+        return self.item.price_points is not None and self.item.price_fen is not None
+
+    @property
+    def is_other_price(self) -> bool:
+        """Whether the price is not the one that was shown; nothing shown is no other."""
+        if self.is_cash:
+            return self.seen_fen not in {None, self.item.price_fen}
+        return self.seen_points not in {None, self.item.price_points}
+
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """The rows, and what they mean for the member.
+    """The rows, what is swapped in for them, and what they mean for the member.
 
-    Amounts in points; `available` and `left_today` are None while no member stands at the till, and
-    leave out what is reserved.
-    `by_card_today` is what the member redeemed by card today, returns off.
+    `available` (points) and `limits` are None while no member stands at the till, and leave out
+    what is reserved.
     """
 
     rows: tuple[Row, ...]
+    swaps: tuple[Row, ...]
     available: int | None
-    left_today: int | None
-    by_card_today: int
+    limits: Limits | None
 
     @property
     def counted(self) -> tuple[Row, ...]:
@@ -100,13 +128,28 @@ class Basket:
 
     @property
     def refused(self) -> tuple[Row, ...]:
-        """Return the rows that do not count."""
-        return tuple(row for row in self.rows if not row.is_ok)
+        """Return the rows that do not count, swaps too."""
+        return tuple(row for row in (*self.rows, *self.swaps) if not row.is_ok)
 
     @property
     def total_points(self) -> int:
-        """Return the sum of the rows that count."""
+        """Return the sum of the rows that count and are paid with points."""
         return sum(row.sum_points for row in self.counted)
+
+    @property
+    def total_fen(self) -> int:
+        """Return the sum of the rows that count and are paid in cash."""
+        return sum(row.sum_fen for row in self.counted)
+
+    @property
+    def swapped_points(self) -> int:
+        """Return what the goods brought in are worth."""
+        return sum(row.sum_points for row in self.swaps if row.is_ok)
+
+    @property
+    def due_points(self) -> int:
+        """Return what the member pays; negative: is paid."""
+        return self.total_points - self.swapped_points
 
     @property
     def piece_count(self) -> int:
@@ -114,23 +157,38 @@ class Basket:
         return sum(row.quantity for row in self.counted)
 
     @property
+    def left_today(self) -> int | None:
+        """Return what can still be redeemed; None without a member."""
+        return None if self.limits is None else self.limits.left
+
+    @property
+    def by_card_today(self) -> int:
+        """Return what the member redeemed by card today."""
+        return 0 if self.limits is None else self.limits.by_card_today
+
+    @property
     def missing_points(self) -> int:
         """Return by how much the total is over the balance.
 
         0 when it is covered or nobody stands there.
         """
-        return 0 if self.available is None else max(self.total_points - self.available, 0)
+        return 0 if self.available is None else max(self.due_points - self.available, 0)
 
 
-def check_lines(lines: tuple[Line, ...]) -> None:
+def check_lines(lines: tuple[Line, ...], swaps: tuple[Line, ...] = ()) -> None:
     """Refuse rows that no basket can have.
 
     Raises:
         BasketEmpty, BasketTooLong, BasketRepeats, QuantityInvalid: basket_empty, basket_too_long,
-            basket_repeats, quantity_invalid.
+            basket_repeats (also of goods both brought in and taken), quantity_invalid.
     """
     if not lines:
         raise BasketEmpty
+    check_rows((*lines, *swaps))
+
+
+def check_rows(lines: tuple[Line, ...]) -> None:
+    """Refuse rows that no basket can have, however many; see `check_lines`."""
     if len(lines) > ROWS_MAX:
         raise BasketTooLong(rows_max=ROWS_MAX)
     seen: set[int] = set()
@@ -149,6 +207,7 @@ def read_basket(
     lines: tuple[Line, ...],
     member: Member | None,
     community: Community,
+    swaps: tuple[Line, ...] = (),
 ) -> Basket:
     """Return the basket with prices, stock and limits as they are now.
 
@@ -156,15 +215,18 @@ def read_basket(
         session: read-only or write.
         actor: needs `keep_shop`.
         lines: may be empty while the clerk has only scanned a card.
-        member: who stands at the till; None before the card was scanned.
-        community: the actor's community, for its limit and its day.
+        member: who stands at the till; None before the card was scanned, or without one.
+        community: the actor's community, for its limits and its day.
+        swaps: goods that the member brings in.
 
     Raises:
         ItemNotFound: item_not_found.
         BasketTooLong, BasketRepeats, QuantityInvalid: as in `check_lines`.
     """
     actor.require(Permission.KEEP_SHOP)
-    return judge_basket(session, actor, lines=lines, member=member, community=community)
+    return judge_basket(
+        session, actor, lines=lines, member=member, community=community, swaps=swaps
+    )
 
 
 def judge_basket(
@@ -174,51 +236,22 @@ def judge_basket(
     lines: tuple[Line, ...],
     member: Member | None,
     community: Community,
+    swaps: tuple[Line, ...] = (),
 ) -> Basket:
     """Return the basket of `read_basket` to a caller that has asked for its own permission."""
-    if lines:
-        check_lines(lines)
-    numbers = [line.item_number for line in lines]
+    check_rows((*lines, *swaps))
+    numbers = [line.item_number for line in (*lines, *swaps)]
     items = find_items(session, actor, item_numbers=numbers) if numbers else {}
     balances = _available(session, actor, items, member)
-    used, by_card = used_today(session, member, community) if member else (0, 0)
-    left = max(community.redeem_points_per_day_max - used, 0) if member else None
+    limits = read_limits(session, member, community) if member else None
+    brought = _swap_rows(swaps, items, balances, member)
+    left = None if limits is None else limits.left + sum(row.sum_points for row in brought)
+    rows = _rows(lines, items, balances, left)
     available = balances.get(member.points_account_id) if member else None
-    return Basket(_rows(lines, items, balances, left), available, left, by_card)
+    return Basket(rows, brought, available, limits)
 
 
-def used_today(session: Session, member: Member, community: Community) -> tuple[int, int]:
-    """Return the points that use up the member's day: in all, and what of it was by card.
-
-    A returned receipt counts no more. An open reservation counts on every day on which it can be
-    collected, so that collecting it never passes the limit.
-    """
-    is_by_card = Redemption.identified_by == IdentifiedBy.CARD
-    by_card = sa.case((is_by_card, Redemption.total_points), else_=0)
-    redeemed, redeemed_by_card, kept = session.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(Redemption.total_points), 0),
-            sa.func.coalesce(sa.func.sum(by_card), 0),
-            open_points(member),
-        )
-        .join(
-            Refund,
-            (Refund.community_id == Redemption.community_id)
-            & (Refund.redemption_id == Redemption.id),
-            isouter=True,
-        )
-        .where(
-            Redemption.community_id == member.community_id,
-            Redemption.member_id == member.id,
-            Redemption.redeemed_at >= _today(community),
-            Refund.id.is_(None),
-        )
-    ).one()
-    return int(redeemed) + int(kept), int(redeemed_by_card)
-
-
-def _today(community: Community) -> datetime:
-    return day_start(community.time_zone)
+# ---------------------------------------------------------------- leaves
 
 
 def _available(
@@ -237,24 +270,65 @@ def _available(
 def _rows(
     lines: tuple[Line, ...], items: dict[int, Item], balances: dict[UUID, int], left: int | None
 ) -> tuple[Row, ...]:
-    """Judge the rows from the top: each that counts uses up a part of today's limit."""
+    """Judge the rows from the top: each that counts uses up a part of the limit.
+
+    `left` is None without a member.
+    """
     rows: list[Row] = []
     for line_no, line in enumerate(lines, start=1):
         item = items[line.item_number]
-        have = balances[item.stock_account_id]
-        state = _state(line, item, have, left)
-        row = Row(line_no, item, line.quantity, have, state, line.seen_points)
+        row = Row(
+            line_no=line_no,
+            item=item,
+            quantity=line.quantity,
+            have=balances[item.stock_account_id],
+            state=RowState.OK,
+            seen_points=line.seen_points,
+            pays_with=_pays_with(line, item, has_member=left is not None),
+            seen_fen=line.seen_fen,
+        )
+        row = replace(row, state=_state(row, left))
         if left is not None and row.is_ok:
             left -= row.sum_points
         rows.append(row)
     return tuple(rows)
 
 
-def _state(line: Line, item: Item, have: int, left: int | None) -> RowState:
-    if item.price_points is None:
+def _pays_with(line: Line, item: Item, *, has_member: bool) -> PaysWith:
+    if line.pays_with is not None:
+        return line.pays_with
+    is_for_points = item.price_points is not None and (has_member or item.price_fen is None)
+    if is_for_points or item.price_fen is None:
+        return PaysWith.POINTS
+    return PaysWith.CASH
+
+
+def _state(row: Row, left: int | None) -> RowState:
+    price = row.item.price_fen if row.is_cash else row.item.price_points
+    if price is None:
         return RowState.NOT_PRICED
-    if have < line.quantity:
+    if row.have < row.quantity:
         return RowState.ITEM_GONE
-    if left is not None and line.quantity * item.price_points > left:
+    if left is not None and row.sum_points > left:
         return RowState.LIMIT
     return RowState.OK
+
+
+def _swap_rows(
+    swaps: tuple[Line, ...],
+    items: dict[int, Item],
+    balances: dict[UUID, int],
+    member: Member | None,
+) -> tuple[Row, ...]:
+    """Judge what is brought in: it has a price in points, which the member did not set."""
+    rows = []
+    for line_no, line in enumerate(swaps, start=1):
+        item = items[line.item_number]
+        state = RowState.OK
+        if item.price_points is None:
+            state = RowState.NOT_PRICED
+        elif member is not None and item.priced_by_id == member.id:
+            state = RowState.OWN_PRICE
+        have = balances[item.stock_account_id]
+        rows.append(Row(line_no, item, line.quantity, have, state, line.seen_points))
+    return tuple(rows)

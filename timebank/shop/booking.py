@@ -1,7 +1,7 @@
 """What a sale and a reservation have in common: the checks, the legs, the words, the receipt.
 
-Invariant: the points of a basket and all its pieces stand in one ledger transaction; receipt
-numbers are gapless.
+Invariant: all that a basket moves (points, cash, pieces out and in) stands in one ledger
+transaction; receipt numbers are gapless.
 """
 
 from uuid import UUID
@@ -10,46 +10,54 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import reports
-from ledger.errors import BalanceTooLow
+from ledger.errors import BalanceTooLow, Refused
 from ledger.journal import Leg
 from ledger.schema import NARRATION_LENGTH_MAX
 from timebank import chart
 from timebank.people.models import Community, Member
 from timebank.people.pins import check_pin
 from timebank.shop.basket import Basket, Row, RowState
-from timebank.shop.errors import (
-    Insufficient,
-    ItemGone,
-    LimitReached,
-    NotPriced,
-    PayCodeUsed,
-    PriceChanged,
-)
+from timebank.shop.errors import Insufficient, ItemGone, NotPriced, PayCodeUsed, PriceChanged
 from timebank.shop.identity import Found, Holder
-from timebank.shop.models import IdentifiedBy, PayCodeUse, Redemption, RedemptionLine
 from timebank.shop.receipts import Receipt
+from timebank.shop.sale_errors import CashPriceChanged, OwnPriceSwapped
+from timebank.shop.sale_models import (
+    IdentifiedBy,
+    PayCodeUse,
+    Redemption,
+    RedemptionLine,
+    SwapLine,
+)
+from timebank.shop.till_money import yuan
 from timebank.shop.told import tell_makers
 
 # ---------------------------------------------------------------- checks
 
 
-def check_basket(basket: Basket, expected_total_points: int | None) -> None:
+def check_basket(
+    basket: Basket, expected_total_points: int | None, expected_total_fen: int | None = None
+) -> None:
     """Refuse the first thing that stands in the way; nothing is left out of a basket silently.
 
     Args:
-        basket: of a member.
+        basket: of a member, or in cash alone.
         expected_total_points: what was shown; None checks nothing.
+        expected_total_fen: what was shown in cash; None checks nothing.
 
     Raises:
-        Refused: not_priced, item_gone, limit_reached, price_changed, insufficient.
+        Refused: not_priced, item_gone, limit_reached, month_limit_reached, household_limit_reached,
+            price_changed, cash_price_changed, insufficient.
+        NotAllowed: own_price_swapped.
     """
     for row in basket.refused:
         _refuse_row(row, basket)
-    if expected_total_points not in {None, basket.total_points}:
+    shown = expected_total_points, expected_total_fen
+    found = basket.due_points, basket.total_fen
+    if any(seen not in {None, total} for seen, total in zip(shown, found, strict=True)):
         raise _price_changed(basket)
-    assert basket.available is not None, "a sale has a member"
     if basket.missing_points:
-        raise Insufficient(needed=basket.total_points, available=basket.available)
+        assert basket.available is not None, "points are a member's"
+        raise Insufficient(needed=basket.due_points, available=basket.available)
 
 
 def needs_pin(holder: Holder | Found, by_card_points: int) -> bool:
@@ -95,16 +103,23 @@ def lost_race(refusal: BalanceTooLow, basket: Basket) -> Insufficient | ItemGone
     for row in basket.rows:
         if refusal.details["account"] == chart.stock_account_code(row.item.number):
             return _item_gone(row, available)
-    return Insufficient(needed=basket.total_points, available=available)
+    return Insufficient(needed=basket.due_points, available=available)
 
 
 def _refuse_row(row: Row, basket: Basket) -> None:
     if row.state is RowState.NOT_PRICED:
         raise NotPriced(item_number=row.item.number, item_name=row.item.name)
+    if row.state is RowState.OWN_PRICE:
+        raise OwnPriceSwapped(item_number=row.item.number, item_name=row.item.name)
     if row.state is RowState.ITEM_GONE:
         raise _item_gone(row, row.have)
-    needed = sum(each.sum_points for each in basket.rows)
-    raise LimitReached(needed=needed, left=basket.left_today)
+    raise _over_limit(basket)
+
+
+def _over_limit(basket: Basket) -> Refused:
+    assert basket.limits is not None, "a limit is a member's"
+    needed = sum(row.sum_points for row in basket.rows) - basket.swapped_points
+    return basket.limits.refusal(needed)
 
 
 def _item_gone(row: Row, have: int) -> ItemGone:
@@ -118,10 +133,13 @@ def _price_changed(basket: Basket) -> PriceChanged:
 
     All of them when the page did not say what it showed.
     """
-    changed = [row for row in basket.rows if row.seen_points not in {None, row.item.price_points}]
-    rows = changed or list(basket.rows)
-    return PriceChanged(
-        total_points=basket.total_points,
+    everything = [*basket.rows, *basket.swaps]
+    rows = [row for row in everything if row.is_other_price] or everything
+    refusal = CashPriceChanged if basket.total_fen else PriceChanged
+    return refusal(
+        total_points=basket.due_points,
+        total_yuan=yuan(basket.total_fen),
+        total_fen=basket.total_fen,
         item_names=", ".join(row.item.name for row in rows),
         rows=[
             {
@@ -129,6 +147,7 @@ def _price_changed(basket: Basket) -> PriceChanged:
                 "item_number": row.item.number,
                 "item_name": row.item.name,
                 "price_points": row.item.price_points,
+                "price_fen": row.item.price_fen,
             }
             for row in rows
         ],
@@ -139,15 +158,30 @@ def _price_changed(basket: Basket) -> PriceChanged:
 
 
 def legs(session: Session, member: Member, basket: Basket) -> tuple[Leg, ...]:
-    """Return what a basket moves: points to the shop, every piece from the shelf out."""
-    redeemed_id = chart.shop_redeemed_id(session, member.community_id)
-    moved = [
-        Leg(member.points_account_id, -basket.total_points),
-        Leg(redeemed_id, basket.total_points),
-    ]
+    """Return what a basket moves, its cash left out: points to the shop, pieces out and in."""
+    return (*points_legs(session, member, basket.due_points), *goods_legs(basket))
+
+
+def points_legs(session: Session, member: Member, due_points: int) -> tuple[Leg, ...]:
+    """Return what a member pays to the shop; with a negative amount, is paid by the issuance."""
+    if not due_points:
+        return ()
+    if due_points > 0:
+        other_id = chart.shop_redeemed_id(session, member.community_id)
+    else:
+        other_id = chart.points_issuance_id(session, member.community_id)
+    return Leg(member.points_account_id, -due_points), Leg(other_id, due_points)
+
+
+def goods_legs(basket: Basket) -> tuple[Leg, ...]:
+    """Return every piece from the shelf out, and what was brought in onto the shelf."""
+    moved = []
     for row in basket.rows:
         moved.append(Leg(row.item.stock_account_id, -row.quantity))
         moved.append(Leg(row.item.out_account_id, row.quantity))
+    for row in basket.swaps:
+        moved.append(Leg(row.item.intake_account_id, -row.quantity))
+        moved.append(Leg(row.item.stock_account_id, row.quantity))
     return tuple(moved)
 
 
@@ -161,19 +195,25 @@ def narration(goods: list[tuple[str, int]]) -> str:
 
 
 def write_receipt(
-    session: Session, redemption: Redemption, member: Member, lines: tuple[RedemptionLine, ...]
+    session: Session,
+    redemption: Redemption,
+    member: Member | None,
+    lines: tuple[RedemptionLine, ...],
+    swaps: tuple[SwapLine, ...] = (),
+    helper: Member | None = None,
 ) -> Receipt:
     """Write the receipt of what was posted: its number comes last, so that its lock is short."""
-    account_id = member.points_account_id
-    after = reports.spendable(session, member.community_id, [account_id])
-    redemption.balance_points_after = after[account_id].available_minor
-    redemption.receipt_number = _next_receipt_number(session, member.community_id)
+    if member is not None:
+        account_id = member.points_account_id
+        after = reports.spendable(session, member.community_id, [account_id])
+        redemption.balance_points_after = after[account_id].available_minor
+    redemption.receipt_number = _next_receipt_number(session, redemption.community_id)
     session.add(redemption)
     session.flush()
-    session.add_all(lines)
+    session.add_all([*lines, *swaps])
     session.flush()
     tell_makers(session, redemption, lines)
-    return Receipt(redemption, member, lines, None, is_replay=False)
+    return Receipt(redemption, member, lines, swaps, helper=helper, is_replay=False)
 
 
 def _next_receipt_number(session: Session, community_id: UUID) -> int:

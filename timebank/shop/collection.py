@@ -22,15 +22,16 @@ from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys
 from timebank.people.models import Member
-from timebank.shop import booking, receipts
-from timebank.shop.basket import used_today
+from timebank.shop import booking, receipts, till_money
 from timebank.shop.errors import NonceReused, ReservationCancelled, ReservationNotFound
 from timebank.shop.goods import check_nonce
 from timebank.shop.identity import Found, accept, find
-from timebank.shop.models import Redemption, RedemptionLine, Reservation
+from timebank.shop.limits import read_limits
+from timebank.shop.models import Reservation
 from timebank.shop.receipts import Receipt
 from timebank.shop.reservations import lapsed, refuse_ended
 from timebank.shop.reserved import ReservationState, Reserved, is_open, read_reserved
+from timebank.shop.sale_models import FIRST_TILL, Redemption, RedemptionLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class HandOver:
         holder: as of a sale: a scan, a ticket, or a volunteer number found by name.
         nonce: the till's own number; the same nonce is the same receipt.
         pin: as typed by the member; None when none was typed.
+        till_number: at which till.
     """
 
     reservation_id: UUID
     holder: str
     nonce: str
     pin: str | None = None
+    till_number: int = FIRST_TILL
 
 
 def list_open(session: Session, actor: Actor, *, member_number: int) -> list[Reserved]:
@@ -84,10 +87,11 @@ def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOv
         NotAllowed: own_account.
         Refused: reservation_collected, reservation_cancelled, reservation_lapsed, revoked,
             code_expired, code_used, scan_again, suspended, pin_required, pin_missing, pin_wrong,
-            pin_locked, nonce_reused.
+            pin_locked, till_closed, nonce_reused.
     """
     actor.require(Permission.KEEP_SHOP)
     check_nonce(hand_over.nonce)
+    till_money.check_till(hand_over.till_number)
     found = find(session, actor, keys, scan=hand_over.holder, lock=True)
     kept = _kept_for(session, found, hand_over.reservation_id)
     earlier = receipts.find_by_nonce(session, actor.community_id, hand_over.nonce)
@@ -99,7 +103,7 @@ def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOv
     refuse_ended(kept, found.community)
     if kept.state is ReservationState.CANCELLED:
         raise ReservationCancelled(item_name=kept.reservation.item_name)
-    _, by_card = used_today(session, found.member, found.community)
+    by_card = read_limits(session, found.member, found.community).by_card_today
     booking.authorise(
         session,
         found,
@@ -107,7 +111,8 @@ def collect(session: Session, actor: Actor, keys: CodeKeys, *, hand_over: HandOv
         pin=hand_over.pin,
         nonce=hand_over.nonce,
     )
-    return _hand_over(session, actor, found, kept, hand_over.nonce)
+    till_money.check_day(session, actor, hand_over.till_number, takes_cash=False)
+    return _hand_over(session, actor, found, kept, hand_over)
 
 
 # ---------------------------------------------------------------- leaves
@@ -126,12 +131,14 @@ def _kept_for(session: Session, found: Found, reservation_id: UUID) -> Reserved:
     return reserved[0]
 
 
-def _hand_over(session: Session, actor: Actor, found: Found, kept: Reserved, nonce: str) -> Receipt:
+def _hand_over(
+    session: Session, actor: Actor, found: Found, kept: Reserved, hand_over: HandOver
+) -> Receipt:
     """Post the hold as it stands, and write the receipt of an ordinary redemption."""
     reservation, redemption_id = kept.reservation, new_id()
     resolution = Resolution(
         occurred_on=clock.today(found.community.time_zone),
-        idempotency_key=f"redemption:{nonce}",
+        idempotency_key=f"redemption:{hand_over.nonce}",
         actor=actor.reference,
         source=f"redemption:{redemption_id}",
         narration=booking.narration([(reservation.item_name, reservation.quantity)]),
@@ -143,13 +150,14 @@ def _hand_over(session: Session, actor: Actor, found: Found, kept: Reserved, non
     redemption = Redemption(
         community_id=actor.community_id,
         id=redemption_id,
-        nonce=nonce,
+        nonce=hand_over.nonce,
         member_id=found.member.id,
         clerk_member_id=actor.member_id,
         identified_by=found.identified_by,
         total_points=reservation.total_points,
         redeemed_at=clock.now(),
         transaction_id=posted.transaction_id,
+        till_number=hand_over.till_number,
     )
     return booking.write_receipt(session, redemption, found.member, (_line(redemption, kept),))
 

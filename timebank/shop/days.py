@@ -26,3 +26,8 @@ def day_start(time_zone: str, on: date | None = None) -> datetime:
 def day_end(time_zone: str, on: date) -> datetime:
     """Return the moment after the last of a local day."""
     return day_start(time_zone, min(on, LAST_DAY) + timedelta(days=1))
+
+
+def month_start(time_zone: str) -> datetime:
+    """Return the moment the present local month begins."""
+    return day_start(time_zone, clock.today(time_zone).replace(day=1))

@@ -206,6 +206,16 @@ class Insufficient(Refused):
     message = N_("This needs %(needed)s points, %(available)s available.")
 
 
+# ---------------------------------------------------------------- the till: cash, swaps, helpers
+
+
+class TillInvalid(Invalid):
+    """A till has one of a few numbers."""
+
+    code = "till_invalid"
+    message = N_("A till has a number from 1 to %(number_max)s.")
+
+
 # ---------------------------------------------------------------- reservations
 
 

@@ -30,13 +30,16 @@ from timebank.shop.errors import (
     PayCodeUsed,
     ScanAgain,
 )
-from timebank.shop.models import IdentifiedBy, PayCodeUse
+from timebank.shop.sale_models import (
+    IdentifiedBy,
+    PayCodeUse,
+)
 
 TICKET_LIFETIME = timedelta(minutes=30)
 NO_STEP = 0
 NUMBER_MAX = 10**8
 SHOWN_TEXT_LENGTH_MAX = 60
-_TICKET = re.compile(r"M\.([0-9a-f]{32})\.(card|pay_code|name)\.(\d{1,12})\.(\d{9,12})\.(\w{17})")
+_TICKET = re.compile(r"M\.([0-9a-f]{32})\.([a-z_]+)\.(\d{1,12})\.(\d{9,12})\.(\w{17})")
 _VOLUNTEER_NUMBER = re.compile(r"V0*(\d{1,8})", re.IGNORECASE)
 
 
@@ -87,6 +90,19 @@ def identify(session: Session, actor: Actor, keys: CodeKeys, *, scan: str) -> Ho
         if used is not None:
             raise PayCodeUsed
     return Holder(found.member, found.community, found.identified_by, _ticket(keys, found))
+
+
+def ticket_from_file(actor: Actor, keys: CodeKeys, *, member: Member, community: Community) -> str:
+    """Return the proof that an older system's receipt names a member; its import alone asks.
+
+    Args:
+        actor: the system.
+        keys: the root key.
+        member: of the actor's community.
+        community: of both.
+    """
+    assert actor.member_id is None, "no clerk vouches for a file"
+    return _ticket(keys, Found(member, community, IdentifiedBy.FILE, None, is_stale=False))
 
 
 def find(session: Session, actor: Actor, keys: CodeKeys, *, scan: str, lock: bool) -> Found:

@@ -23,7 +23,6 @@ from timebank import chart
 from timebank.actors import Actor, Permission
 from timebank.people.errors import MemberNotFound
 from timebank.people.models import Community, Member
-from timebank.shop.days import day_start
 from timebank.shop.errors import (
     ExchangeLimitReached,
     ExchangeNeedsMaker,
@@ -34,8 +33,8 @@ from timebank.shop.errors import (
     ReceiverIsDonor,
 )
 from timebank.shop.goods import check_nonce, find_item
+from timebank.shop.limits import exchange_left
 from timebank.shop.models import (
-    EXCHANGE_POINTS_PER_DAY_MAX,
     PIECE_COUNT_MAX,
     Donation,
     IntakeChoice,
@@ -174,22 +173,11 @@ def _points(session: Session, item: Item, donor: Member | None, intake: Intake) 
     if item.priced_by_id == donor.id:
         raise MakerNeverPrices
     points = intake.piece_count * item.price_points
-    left = EXCHANGE_POINTS_PER_DAY_MAX - _points_today(session, donor)
-    if points > left:
-        raise ExchangeLimitReached(needed=points, left=max(left, 0))
-    return points
-
-
-def _points_today(session: Session, donor: Member) -> int:
     community = session.get_one(Community, donor.community_id)
-    total = session.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(Donation.points), 0)).where(
-            Donation.community_id == donor.community_id,
-            Donation.donor_member_id == donor.id,
-            Donation.received_at >= day_start(community.time_zone),
-        )
-    )
-    return int(total or 0)
+    left = exchange_left(session, donor, community)
+    if points > left:
+        raise ExchangeLimitReached(needed=points, left=left)
+    return points
 
 
 def _post(

@@ -1,11 +1,12 @@
-"""Tables of the charity shop: items (kinds of goods), photos, donations, redemptions, reservations.
+"""Tables of the charity shop: items (kinds of goods), photos, donations, reservations.
 
 Stock is not a column here: pieces are ledger accounts in the item's own commodity (GOODS-0001).
-Prices are set by somebody else than the maker.
+Prices are set by somebody else than the maker. What goes over the counter stands in
+`timebank/shop/sale_models.py`.
 
-Invariants: donations, redemptions, their lines, refunds, used pay codes and reservations are only
-inserted (triggers refuse UPDATE and DELETE); nobody serves, receives from or prices for themselves;
-points paid for exchanged goods follow from the pieces and the price in the same row.
+Invariants: donations and reservations are only inserted (triggers refuse UPDATE and DELETE); nobody
+receives from or prices for themselves; points paid for exchanged goods follow from the pieces and
+the price in the same row.
 """
 
 from datetime import datetime
@@ -66,15 +67,7 @@ class IntakeChoice(StrEnum):
     EXCHANGE = "exchange"
 
 
-class IdentifiedBy(StrEnum):
-    """How the till came to know the member."""
-
-    CARD = "card"
-    PAY_CODE = "pay_code"
-    NAME = "name"
-
-
-def _nonce_length() -> sa.CheckConstraint:
+def nonce_length() -> sa.CheckConstraint:
     """Return the CHECK of a column `nonce`."""
     return sa.CheckConstraint(f"length(nonce) BETWEEN 1 AND {NONCE_LENGTH_MAX}", name="nonce")
 
@@ -144,7 +137,7 @@ class Item(Base):
         sa.CheckConstraint(f"length(name) BETWEEN 1 AND {ITEM_NAME_LENGTH_MAX}", name="name"),
         sa.CheckConstraint(f"length(story) <= {STORY_LENGTH_MAX}", name="story"),
         sa.CheckConstraint("number > 0", name="number"),
-        _nonce_length(),
+        nonce_length(),
         sa.Index("ix_item_photo", "community_id", "photo_id"),
         STRICT,
     )
@@ -211,7 +204,7 @@ class Donation(Base):
             " OR (choice = 'donate' AND points = 0)",
             name="points_follow_price",
         ),
-        _nonce_length(),
+        nonce_length(),
         sa.Index("ix_donation_donor", "community_id", "donor_member_id", "received_at"),
         sa.Index("ix_donation_item", "community_id", "item_id"),
         STRICT,
@@ -229,116 +222,6 @@ class Donation(Base):
     received_by_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
     transaction_id: Mapped[UUID]
-
-
-class Redemption(Base):
-    """One finished basket: points for pieces, posted as one ledger transaction."""
-
-    __tablename__ = "redemption"
-    __table_args__ = (
-        sa.UniqueConstraint("community_id", "nonce"),
-        sa.UniqueConstraint("community_id", "receipt_number"),
-        sa.UniqueConstraint("community_id", "transaction_id"),
-        sa.ForeignKeyConstraint(
-            ["community_id", "member_id"], ["member.community_id", "member.id"]
-        ),
-        sa.CheckConstraint(
-            "clerk_member_id IS NULL OR clerk_member_id <> member_id", name="clerk_serves_others"
-        ),
-        sa.CheckConstraint("total_points > 0", name="total_points"),
-        sa.CheckConstraint("balance_points_after >= 0", name="balance_points_after"),
-        sa.CheckConstraint("receipt_number > 0", name="receipt_number"),
-        _nonce_length(),
-        sa.Index("ix_redemption_member", "community_id", "member_id", "redeemed_at"),
-        sa.Index("ix_redemption_redeemed_at", "community_id", "redeemed_at"),
-        STRICT,
-    )
-
-    community_id: Mapped[UUID] = community_key()
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    nonce: Mapped[str]
-    receipt_number: Mapped[int] = mapped_column(Count)
-    member_id: Mapped[UUID]
-    clerk_member_id: Mapped[UUID | None]
-    identified_by: Mapped[IdentifiedBy] = mapped_column(states(IdentifiedBy, "identified_by"))
-    total_points: Mapped[int] = mapped_column(Count)
-    balance_points_after: Mapped[int]
-    redeemed_at: Mapped[datetime]
-    transaction_id: Mapped[UUID]
-
-
-class RedemptionLine(Base):
-    """One row of a basket, with the name and the price of the moment."""
-
-    __tablename__ = "redemption_line"
-    __table_args__ = (
-        sa.UniqueConstraint("community_id", "redemption_id", "item_id"),
-        sa.ForeignKeyConstraint(
-            ["community_id", "redemption_id"], ["redemption.community_id", "redemption.id"]
-        ),
-        sa.ForeignKeyConstraint(["community_id", "item_id"], ["item.community_id", "item.id"]),
-        sa.CheckConstraint(f"quantity BETWEEN 1 AND {QUANTITY_MAX}", name="quantity"),
-        sa.CheckConstraint("price_points > 0", name="price_points"),
-        sa.CheckConstraint("sum_points = quantity * price_points", name="sum_points"),
-        STRICT,
-    )
-
-    community_id: Mapped[UUID] = community_key()
-    redemption_id: Mapped[UUID] = mapped_column(primary_key=True)
-    line_no: Mapped[int] = mapped_column(Count, primary_key=True)
-    item_id: Mapped[UUID]
-    item_number: Mapped[int] = mapped_column(Count)
-    item_name: Mapped[str]
-    quantity: Mapped[int] = mapped_column(Count)
-    price_points: Mapped[int] = mapped_column(Count)
-    sum_points: Mapped[int] = mapped_column(Count)
-
-
-class Refund(Base):
-    """Return of a whole receipt.
-
-    The mirror reversal of its transaction, which restocks the shelf.
-    """
-
-    __tablename__ = "refund"
-    __table_args__ = (
-        sa.UniqueConstraint("community_id", "nonce"),
-        sa.UniqueConstraint("community_id", "redemption_id"),
-        sa.UniqueConstraint("community_id", "transaction_id"),
-        sa.ForeignKeyConstraint(
-            ["community_id", "redemption_id"], ["redemption.community_id", "redemption.id"]
-        ),
-        sa.CheckConstraint(f"length(reason) BETWEEN 1 AND {REASON_LENGTH_MAX}", name="reason"),
-        _nonce_length(),
-        STRICT,
-    )
-
-    community_id: Mapped[UUID] = community_key()
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    nonce: Mapped[str]
-    redemption_id: Mapped[UUID]
-    reason: Mapped[str]
-    refunded_by_id: Mapped[UUID | None]
-    refunded_at: Mapped[datetime]
-    transaction_id: Mapped[UUID]
-
-
-class PayCodeUse(Base):
-    """A pay code that was used: each time step of a member is accepted once."""
-
-    __tablename__ = "pay_code_use"
-    __table_args__ = (
-        sa.ForeignKeyConstraint(
-            ["community_id", "member_id"], ["member.community_id", "member.id"]
-        ),
-        STRICT,
-    )
-
-    community_id: Mapped[UUID] = community_key()
-    member_id: Mapped[UUID] = mapped_column(primary_key=True)
-    step: Mapped[int] = mapped_column(primary_key=True)
-    nonce: Mapped[str]
-    """The till's nonce, so that a retry of the same sale is not a second use."""
 
 
 class Reservation(Base):
@@ -359,7 +242,7 @@ class Reservation(Base):
         sa.CheckConstraint(f"quantity BETWEEN 1 AND {QUANTITY_MAX}", name="quantity"),
         sa.CheckConstraint("price_points > 0", name="price_points"),
         sa.CheckConstraint("total_points = quantity * price_points", name="total_points"),
-        _nonce_length(),
+        nonce_length(),
         sa.Index("ix_reservation_member", "community_id", "member_id", "id"),
         sa.Index("ix_reservation_item", "community_id", "item_id"),
         STRICT,

@@ -1,25 +1,35 @@
-"""Receipts: what was redeemed, by whom, and whether it came back.
+"""Receipts: what went over the counter, for whom, how it was paid, and what of it came back.
 
-Words: a *receipt* is a redemption with its lines, its member and its refund, if any.
+Words: a *receipt* is a redemption with its lines, what was swapped in, its member and helper, and
+its returns; a line has *left* what of its pieces has not come back.
 
-Invariant: any list of receipts takes two statements, however many receipts there are.
+Invariant: any list of receipts takes four statements, however many receipts there are.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from ledger.base import refers
 from timebank import codes
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community, Member
 from timebank.people.names import masked_name
 from timebank.shop.days import day_end, day_start
 from timebank.shop.errors import CodeNotUnderstood, ReceiptNotFound
-from timebank.shop.models import Redemption, RedemptionLine, Refund
+from timebank.shop.sale_models import (
+    PaysWith,
+    Redemption,
+    RedemptionLine,
+    Refund,
+    RefundLine,
+    SwapLine,
+)
 
 LAST_PURCHASES_COUNT = 3
 DAY_RECEIPTS_MAX = 500
@@ -29,16 +39,27 @@ SHOWN_TEXT_LENGTH_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """One return: pieces by the number of their line."""
+
+    refund: Refund
+    pieces: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """A redemption as printed.
 
-    `is_replay` tells that it was already there when it was asked for.
+    `member` is None for a buyer without a card; `returns` has the oldest first; `is_replay` tells
+    that it was already there when it was asked for.
     """
 
     redemption: Redemption
-    member: Member
+    member: Member | None
     lines: tuple[RedemptionLine, ...]
-    refund: Refund | None
+    swaps: tuple[SwapLine, ...] = ()
+    returns: tuple[Returned, ...] = ()
+    helper: Member | None = None
     is_replay: bool = True
 
     @property
@@ -49,12 +70,51 @@ class Receipt:
     @property
     def masked_name(self) -> str:
         """Return the member's name as printed: a lost receipt tells nobody who bought."""
-        return masked_name(self.member.name)
+        return masked_name(self.member.name) if self.member else ""
+
+    @property
+    def masked_helper(self) -> str:
+        """Return the name, as printed, of who came for the member; empty for nobody."""
+        return masked_name(self.helper.name) if self.helper else ""
 
     @property
     def piece_count(self) -> int:
         """Return how many pieces went over the counter."""
         return sum(line.quantity for line in self.lines)
+
+    @property
+    def refund(self) -> Refund | None:
+        """Return the last return; None while nothing came back."""
+        return self.returns[-1].refund if self.returns else None
+
+    @property
+    def returned(self) -> Counter[int]:
+        """Return how many pieces of each line came back."""
+        found: Counter[int] = Counter()
+        for each in self.returns:
+            found.update(each.pieces)
+        return found
+
+    @property
+    def left(self) -> dict[int, int]:
+        """Return how many pieces of each line have not come back."""
+        returned = self.returned
+        return {line.line_no: line.quantity - returned[line.line_no] for line in self.lines}
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether every piece came back."""
+        return bool(self.returns) and not any(self.left.values())
+
+    @property
+    def cash_lines(self) -> tuple[RedemptionLine, ...]:
+        """Return what was paid in cash."""
+        return tuple(line for line in self.lines if line.pays_with is PaysWith.CASH)
+
+    @property
+    def points_lines(self) -> tuple[RedemptionLine, ...]:
+        """Return what was paid with points."""
+        return tuple(line for line in self.lines if line.pays_with is PaysWith.POINTS)
 
 
 def read_receipt(session: Session, actor: Actor, *, receipt_number: int) -> Receipt:
@@ -64,11 +124,24 @@ def read_receipt(session: Session, actor: Actor, *, receipt_number: int) -> Rece
         ReceiptNotFound: receipt_not_found.
     """
     actor.require(Permission.KEEP_SHOP)
-    by_number = Redemption.receipt_number == min(max(receipt_number, 0), NUMBER_MAX)
-    found = _receipts(session, actor.community_id, by_number, limit=1)
-    if not found:
-        raise ReceiptNotFound(receipt=receipt_number)
-    return found[0]
+    return _one(session, actor, receipt_number, sa.true())
+
+
+def read_own_receipt(session: Session, actor: Actor, *, receipt_number: int) -> Receipt:
+    """Return a receipt of the actor's own; another's answers like one that is not there.
+
+    Raises:
+        ReceiptNotFound: receipt_not_found.
+    """
+    actor.require(Permission.SEE_OWN_RECORD)
+    return _one(session, actor, receipt_number, Redemption.member_id == actor.member_id)
+
+
+def list_own_receipts(session: Session, actor: Actor) -> list[Receipt]:
+    """Return the actor's own receipts, the newest first, at most 500."""
+    actor.require(Permission.SEE_OWN_RECORD)
+    own = Redemption.member_id == actor.member_id
+    return _receipts(session, actor.community_id, own, limit=DAY_RECEIPTS_MAX)
 
 
 def read_scanned_receipt(session: Session, actor: Actor, *, text: str) -> Receipt:
@@ -133,47 +206,85 @@ def find_by_nonce(session: Session, community_id: UUID, nonce: str) -> Receipt |
     return found[0] if found else None
 
 
+# ---------------------------------------------------------------- reading
+
+
+def _one(
+    session: Session, actor: Actor, receipt_number: int, condition: sa.ColumnElement[bool]
+) -> Receipt:
+    by_number = Redemption.receipt_number == min(max(receipt_number, 0), NUMBER_MAX)
+    found = _receipts(session, actor.community_id, sa.and_(by_number, condition), limit=1)
+    if not found:
+        raise ReceiptNotFound(receipt=receipt_number)
+    return found[0]
+
+
 def _receipts(
     session: Session, community_id: UUID, condition: sa.ColumnElement[bool], *, limit: int
 ) -> list[Receipt]:
-    """Return receipts, the newest first: one statement for the heads, one for all their lines."""
+    """Return receipts, the newest first: one statement for the heads, one for each of the rest."""
+    member, helper = aliased(Member, name="buyer"), aliased(Member, name="helper")
     heads = session.execute(
-        sa.select(Redemption, Member, Refund)
-        .join(
-            Member,
-            (Member.community_id == Redemption.community_id) & (Member.id == Redemption.member_id),
-        )
-        .join(
-            Refund,
-            (Refund.community_id == Redemption.community_id)
-            & (Refund.redemption_id == Redemption.id),
-            isouter=True,
-        )
+        sa.select(Redemption, member, helper)
+        .outerjoin(member, refers(Redemption.member_id, member))
+        .outerjoin(helper, refers(Redemption.helper_member_id, helper))
         .where(Redemption.community_id == community_id, condition)
         .order_by(Redemption.redeemed_at.desc(), Redemption.receipt_number.desc())
         .limit(limit)
     ).all()
-    lines = _lines(session, community_id, [redemption.id for redemption, _, _ in heads])
+    if not heads:
+        return []
+    ids = [redemption.id for redemption, _, _ in heads]
+    lines = _rows_of(session, community_id, RedemptionLine, ids)
+    swaps = _rows_of(session, community_id, SwapLine, ids)
+    returns = _returns_of(session, community_id, ids)
     return [
-        Receipt(redemption, member, tuple(lines[redemption.id]), refund)
-        for redemption, member, refund in heads
+        Receipt(
+            redemption=redemption,
+            member=buyer,
+            lines=tuple(lines[redemption.id]),
+            swaps=tuple(swaps[redemption.id]),
+            returns=tuple(returns[redemption.id]),
+            helper=came,
+        )
+        for redemption, buyer, came in heads
     ]
 
 
-def _lines(
-    session: Session, community_id: UUID, redemption_ids: list[UUID]
-) -> dict[UUID, list[RedemptionLine]]:
-    by_redemption: dict[UUID, list[RedemptionLine]] = defaultdict(list)
-    if not redemption_ids:
-        return by_redemption
+def _rows_of(
+    session: Session, community_id: UUID, table: Any, ids: list[UUID]
+) -> dict[UUID, list[Any]]:
+    by_redemption: dict[UUID, list[Any]] = defaultdict(list)
     rows = session.scalars(
-        sa.select(RedemptionLine)
-        .where(
-            RedemptionLine.community_id == community_id,
-            RedemptionLine.redemption_id.in_(redemption_ids),
-        )
-        .order_by(RedemptionLine.redemption_id, RedemptionLine.line_no)
+        sa.select(table)
+        .where(table.community_id == community_id, table.redemption_id.in_(ids))
+        .order_by(table.redemption_id, table.line_no)
     )
-    for line in rows:
-        by_redemption[line.redemption_id].append(line)
+    for row in rows:
+        by_redemption[row.redemption_id].append(row)
+    return by_redemption
+
+
+def _returns_of(
+    session: Session, community_id: UUID, ids: list[UUID]
+) -> dict[UUID, list[Returned]]:
+    rows = session.execute(
+        sa.select(Refund, RefundLine)
+        .outerjoin(
+            RefundLine,
+            sa.and_(
+                RefundLine.community_id == Refund.community_id, RefundLine.refund_id == Refund.id
+            ),
+        )
+        .where(Refund.community_id == community_id, Refund.redemption_id.in_(ids))
+        .order_by(Refund.redemption_id, Refund.id, RefundLine.line_no)
+    )
+    by_refund: dict[UUID, Returned] = {}
+    for refund, line in rows:
+        found = by_refund.setdefault(refund.id, Returned(refund, {}))
+        if line is not None:
+            found.pieces[line.line_no] = line.quantity
+    by_redemption: dict[UUID, list[Returned]] = defaultdict(list)
+    for found in by_refund.values():
+        by_redemption[found.refund.redemption_id].append(found)
     return by_redemption

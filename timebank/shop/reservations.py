@@ -37,8 +37,10 @@ from timebank.shop.errors import (
     TooManyReservations,
 )
 from timebank.shop.goods import check_nonce
+from timebank.shop.limits import lock_household
 from timebank.shop.models import Item, Reservation
 from timebank.shop.reserved import ReservationState, Reserved, is_open, read_reserved
+from timebank.shop.sale_models import PaysWith
 
 RESERVATION_DAYS: Final = 3
 """A reservation runs to the end of the third day after the one on which it was made."""
@@ -75,7 +77,8 @@ def offer(session: Session, actor: Actor, *, item_number: int, quantity: int) ->
     """
     member, community = _own(session, actor, lock=False)
     _check_count(session, member)
-    basket = _judged(session, actor, member, community, Line(item_number, quantity))
+    line = Line(item_number, quantity, pays_with=PaysWith.POINTS)
+    basket = _judged(session, actor, member, community, line)
     assert basket.available is not None, "the basket has its member"
     return Offer(
         item=basket.rows[0].item,
@@ -121,7 +124,8 @@ def reserve(
         _check_same(earlier[0].reservation, member, item_number, quantity)
         return earlier[0]
     _check_count(session, member)
-    line = Line(item_number, quantity)
+    line = Line(item_number, quantity, pays_with=PaysWith.POINTS)
+    lock_household(session, member, community)
     basket = _judged(session, actor, member, community, line, expected_total_points)
     return _place(session, actor, (member, community), basket, nonce)
 

@@ -7,6 +7,7 @@ whether the sweeper has come by since or not.
 Invariant: any list of reservations takes one statement.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -20,7 +21,6 @@ from sqlalchemy.orm import Session, aliased
 from ledger import clock
 from ledger.base import refers
 from ledger.schema import Hold, Transaction, TransactionKind
-from timebank.people.models import Member
 from timebank.shop.models import Reservation
 
 LISTED_MAX = 100
@@ -116,13 +116,13 @@ def is_open() -> sa.ColumnElement[bool]:
     return sa.exists(_kept())
 
 
-def open_points(member: Member) -> sa.ScalarSelect[int]:
-    """Return how many points of a member are kept for open reservations, inside a statement."""
+def open_points(community_id: UUID, member_ids: Sequence[UUID]) -> sa.ScalarSelect[int]:
+    """Return how many points of members are kept for open reservations, inside a statement."""
     return (
         sa.select(sa.func.coalesce(sa.func.sum(Reservation.total_points), 0))
         .where(
-            Reservation.community_id == member.community_id,
-            Reservation.member_id == member.id,
+            Reservation.community_id == community_id,
+            Reservation.member_id.in_(member_ids),
             is_open(),
         )
         .scalar_subquery()

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from timebank.messages.models import MessageKind
 from timebank.messages.outbox import Notice, write
 from timebank.people.models import Community
-from timebank.shop.models import Item, Redemption, RedemptionLine
+from timebank.shop.models import Item
+from timebank.shop.sale_models import Redemption, RedemptionLine
 
 
 def tell_makers(

@@ -12,7 +12,7 @@ from timebank.shop.receipts import Receipt
 from timebank.shop.reserved import ReservationState, Reserved
 from web.api import Args, Out, QueryArgs, area
 from web.api.goods import nonce, number
-from web.api.shop import PIN_PATTERN, SCAN_LENGTH_MAX, ReceiptOut
+from web.api.till import PIN_PATTERN, SCAN_LENGTH_MAX, ReceiptOut
 from web.auth import allow, current_actor
 from web.fields import Choice, Identifier, Points, Quantity, Text
 from web.session import begin, keys, reading

@@ -1,4 +1,4 @@
-"""Commands that bring files into a book: transactions, transfers, goods."""
+"""Commands that bring files into a book: transactions, transfers, goods, baskets."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -22,7 +22,8 @@ from timebank.insight.file_lines import Advance, RefusedLine
 from timebank.insight.import_items import Transfers
 from timebank.insight.imports import FileRefused, Imported, Source
 from timebank.insight.models import DECIMAL_PLACES_MAX
-from timebank.shop import goods_imports
+from timebank.shop import basket_imports, goods_imports
+from timebank.shop.basket_imports import BasketsRefused
 from timebank.shop.goods_imports import GoodsRefused
 from timebank.table_files import RefusedCell
 from web.cli.book import (
@@ -152,6 +153,32 @@ def import_goods(path: Path, report_path: Path | None, community: str | None) ->
     click.echo(f"{checked.known_count:,} already there, {new_count:,} new.")
 
 
+@import_.command("baskets")
+@file_argument
+@report_option
+@community_option
+def import_baskets(path: Path, report_path: Path | None, community: str | None) -> None:
+    """Put the receipts and returns of an older system through the till, each on its own day.
+
+    All of them or none; run again, it takes only what is new.
+    """
+    _refuse_folder(path)
+    content = path.read_bytes()
+    with open_book() as book, _report(report_path) as refuse:
+
+        def refuse_cell(cell: RefusedCell) -> None:
+            refuse(RefusedLine(cell.row, cell.column, cell.code, cell.reason))
+
+        with book.database.reading() as session:
+            actor = system_actor(choose_community(session, community))
+            checked = basket_imports.check(session, actor, content=content, refuse=refuse_cell)
+        with _bar("Posting") as advance, book.database.begin() as session:
+            new_count = basket_imports.post(
+                session, actor, book.keys, checked=checked, refuse=refuse_cell, advance=advance
+            )
+    click.echo(f"{checked.known_count:,} already there, {new_count:,} new.")
+
+
 @import_.command("book")
 @file_argument
 @click.option(
@@ -236,7 +263,7 @@ def _report(path: Path | None) -> Iterator[Callable[[RefusedLine], None]]:
 
         try:
             yield refuse
-        except (FileRefused, GoodsRefused):
+        except (FileRefused, GoodsRefused, BasketsRefused):
             for line_number, column, code, reason in first:
                 place = f"line {line_number}{', ' if column else ''}{column}"
                 click.echo(f"{place}: {code}: {reason}", err=True)

@@ -6,14 +6,12 @@ that the scan line never loses the focus.
 """
 
 import re
-from dataclasses import dataclass, field
 from datetime import date
 from http import HTTPStatus
 from typing import Final
-from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from timebank import clock
@@ -21,18 +19,11 @@ from timebank.actors import Permission
 from timebank.codes import goods_digits
 from timebank.errors import Refusal
 from timebank.people.organisations import get_community
-from timebank.shop import receipts, scans
-from timebank.shop.basket import Basket, read_basket
-from timebank.shop.booking import needs_pin
-from timebank.shop.collection import HandOver, collect, list_open
-from timebank.shop.identity import Holder, identify
-from timebank.shop.models import IdentifiedBy
+from timebank.shop import receipts
+from timebank.shop.models import QUANTITY_MAX
 from timebank.shop.receipts import Receipt
-from timebank.shop.refunds import refund
-from timebank.shop.reservations import cancel
-from timebank.shop.reserved import Reserved
-from timebank.shop.scans import FoundByName, Scanned
-from timebank.shop.till import Sale, redeem
+from timebank.shop.refunds import Return, give_back
+from timebank.shop.till import redeem
 from web import fields
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
@@ -40,13 +31,15 @@ from web.forms import Form
 from web.i18n import N_, _
 from web.menu import Entry, Place
 from web.pages.basket import BasketForm, new_nonce, row_values
+from web.pages.counter import Counter, apply, look, look_around, sale_of, write
 from web.qr import code128_svg
 from web.session import begin, keys, reading
+from web.till_number import this_till
 
 FRAGMENT_HEADER: Final = "X-Fragment"
 DIGITS: Final = re.compile("[0-9]{1,8}")
-STEPS: Final = {"plus": 1, "minus": -1}
-"""What a key does to the quantity of a row."""
+PIECES: Final = re.compile(r"pieces-([0-9]{1,3})", re.ASCII)
+COUNT: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 
 blueprint = Blueprint("clerk", __name__, url_prefix="/till")
 
@@ -65,65 +58,10 @@ class RefundArgs(Args):
     )
 
 
-@dataclass
-class Counter:
-    """What the till shows: the basket, who stands there, and what the last key led to."""
+class ReturnArgs(RefundArgs):
+    """Which rows come back, piece by piece; nothing chosen is all that is left."""
 
-    form: BasketForm
-    basket: Basket | None = None
-    holder: Holder | None = None
-    purchases: list[Receipt] = field(default_factory=list)
-    reserved: list[Reserved] = field(default_factory=list)
-    found: FoundByName | None = None
-    refusal: Refusal | None = None
-    receipt_number: int | None = None
-    done: Receipt | None = None
-    released: Reserved | None = None
-    today_count: int = 0
-    day_limit: int = 0
-
-    @property
-    def sound(self) -> str:
-        """Return which sound a staff device plays: accepted, refused or none."""
-        if self.refusal is not None or (self.basket is not None and self.basket.refused):
-            return "refused"
-        return "accepted" if self.done or self.released or self.holder or self.form.lines else ""
-
-    @property
-    def asks_pin(self) -> bool:
-        """Whether F2, or handing over one of the reservations, will ask for the PIN."""
-        if self.holder is None or self.basket is None:
-            return False
-        totals = [kept.reservation.total_points for kept in self.reserved]
-        return any(self._needs_pin(points) for points in [self.basket.total_points, *totals])
-
-    @property
-    def reserved_in_rows(self) -> list[Reserved]:
-        """Return what is kept for the member and was scanned as well: it may be the same piece."""
-        scanned = {line.item_number for line in self.form.lines}
-        return [kept for kept in self.reserved if kept.reservation.item_number in scanned]
-
-    @property
-    def waits_for_pin(self) -> bool:
-        """Whether the last key was refused for want of the PIN, so that it is typed next."""
-        is_pin = self.refusal is not None and self.refusal.code in {"pin_required", "pin_wrong"}
-        return is_pin and self.asks_pin
-
-    def asks_pin_for(self, kept: Reserved) -> bool:
-        """Whether handing over a reservation will ask for the PIN."""
-        return self._needs_pin(kept.reservation.total_points)
-
-    def _needs_pin(self, points: int) -> bool:
-        if self.holder is None or self.basket is None or not points:
-            return False
-        return needs_pin(self.holder, self.basket.by_card_today + points)
-
-    @property
-    def left_after(self) -> int | None:
-        """Return what can still be redeemed today once this basket is finished."""
-        if self.basket is None or self.basket.left_today is None:
-            return None
-        return self.basket.left_today - self.basket.total_points
+    what = fields.Choice(["all", "chosen"], load_default="all")
 
 
 # ---------------------------------------------------------------- the counter
@@ -138,7 +76,7 @@ def counter() -> Response:
     with reading() as book:
         if DIGITS.fullmatch(done):
             shown.done = receipts.read_receipt(book, current_actor(), receipt_number=int(done))
-        shown.today_count = _today_count(book)
+        look_around(book, shown)
     return _show(shown)
 
 
@@ -153,13 +91,12 @@ def act() -> Response:
     try:
         if form.action == "finish":
             return _finish(form)
-        if form.reservation:
-            _on_reservation(shown)
+        write(shown)
     except Refusal as refusal:
         shown.refusal = refusal
     with reading() as book:
-        _apply(book, shown)
-        _look(book, shown)
+        apply(book, shown)
+        look(book, shown)
     if shown.receipt_number is not None:
         address = url_for("clerk.receipt", number=shown.receipt_number)
         return redirect(address, HTTPStatus.SEE_OTHER)
@@ -167,83 +104,11 @@ def act() -> Response:
 
 
 def _finish(form: BasketForm) -> Response:
-    sale = Sale(
-        holder=form.ticket,
-        lines=tuple(form.lines),
-        nonce=form.nonce,
-        expected_total_points=form.total_points,
-        pin=form.pin,
-    )
+    sale = sale_of(form)
     with begin() as book:
         finished = redeem(book, current_actor(), keys(), sale=sale)
     number = finished.redemption.receipt_number
     return redirect(url_for("clerk.counter", done=number), HTTPStatus.SEE_OTHER)
-
-
-def _on_reservation(shown: Counter) -> None:
-    """Hand a reservation over, or call it off; member and basket stay on the counter."""
-    form, reservation_id = shown.form, UUID(shown.form.reservation)
-    with begin() as book:
-        if form.action == "release":
-            shown.released = cancel(book, current_actor(), reservation_id=reservation_id)
-            return
-        wanted = HandOver(reservation_id, form.ticket, form.nonce, form.pin)
-        shown.done = collect(book, current_actor(), keys(), hand_over=wanted)
-    form.nonce = new_nonce()
-    if shown.done.redemption.identified_by is IdentifiedBy.PAY_CODE:
-        form.ticket = ""  # a pay code is good once: for the rest the next one is scanned
-
-
-def _apply(book: Session, shown: Counter) -> None:
-    """Bring the basket to where the key or the scan leads."""
-    form = shown.form
-    if form.action == "find":
-        shown.found = scans.find_by_name(book, current_actor(), text=form.scan)
-    elif form.action in STEPS:
-        form.change(form.target, STEPS[form.action])
-    elif form.action == "remove":
-        form.remove(form.target)
-    elif form.action == "scan" and form.scan.strip():
-        try:
-            _take(shown, scans.read(book, current_actor(), keys(), text=form.scan))
-        except Refusal as refusal:
-            shown.refusal = refusal
-
-
-def _take(shown: Counter, scanned: Scanned) -> None:
-    """Put on the counter what was scanned."""
-    shown.receipt_number = scanned.receipt_number
-    if scanned.holder is not None:
-        shown.form.ticket = scanned.holder.ticket
-    if scanned.item_number is not None:
-        shown.form.add(scanned.item_number)
-
-
-def _look(book: Session, shown: Counter) -> None:
-    """Read from the book what the counter shows.
-
-    A member whose ticket is no longer good has left it.
-    """
-    actor = current_actor()
-    community = get_community(book, actor.community_id)
-    if shown.form.ticket:
-        try:
-            shown.holder = identify(book, actor, keys(), scan=shown.form.ticket)
-            shown.purchases = receipts.last_purchases(book, shown.holder.member)
-            number = shown.holder.member.number
-            shown.reserved = list_open(book, actor, member_number=number)
-        except Refusal as refusal:
-            shown.refusal = shown.refusal or refusal
-            shown.form.ticket = ""
-    member = shown.holder.member if shown.holder else None
-    lines = tuple(shown.form.lines)
-    shown.basket = read_basket(book, actor, lines=lines, member=member, community=community)
-    shown.today_count = receipts.count_today(book, community)
-    shown.day_limit = community.redeem_points_per_day_max
-
-
-def _today_count(book: Session) -> int:
-    return receipts.count_today(book, get_community(book, current_actor().community_id))
 
 
 def _show(shown: Counter) -> Response:
@@ -254,7 +119,8 @@ def _show(shown: Counter) -> Response:
         render_template(
             template,
             shown=shown,
-            rows=row_values(shown.basket) if shown.basket else [],
+            rows=row_values(shown.form, shown.basket) if shown.basket else [],
+            till_number=this_till(),
             digits_of=goods_digits,
             now=clock.now(),
         )
@@ -315,20 +181,34 @@ def find_receipt() -> Response:
 @blueprint.post("/receipts/<int:number>")
 @allow(Permission.KEEP_SHOP)
 def return_goods(number: int) -> Response:
-    """Return the goods of a receipt."""
-    form = Form.read(RefundArgs)
+    """Return the goods of a receipt, all that is left or the pieces chosen."""
+    named = [(name, text) for name, text in request.form.items() if not PIECES.fullmatch(name)]
+    form = Form.read(ReturnArgs, MultiDict(named))
     if form.is_valid:
         try:
             with begin() as book:
-                refund(book, current_actor(), receipt_number=number, **form.data)
+                give_back(book, current_actor(), wanted=_return_of(number, form))
         except Refusal as refusal:
             form.refuse(refusal)
     if form.is_valid:
-        flash(_("Returned: the points are back and the goods stand on the shelf again."), "ok")
+        flash(_("Returned: the goods stand on the shelf again."), "ok")
         return redirect(url_for("clerk.receipt", number=number), HTTPStatus.SEE_OTHER)
     with reading() as book:
         found = receipts.read_receipt(book, current_actor(), receipt_number=number)
     return make_response(_receipt_page(found, form), form.status)
+
+
+def _return_of(number: int, form: Form) -> Return:
+    """Return what the form wants back."""
+    pieces = None
+    if form.data["what"] == "chosen":
+        sent = [(PIECES.fullmatch(name), text.strip()) for name, text in request.form.items()]
+        pieces = tuple(
+            (int(row[1]), int(text) if COUNT.fullmatch(text) else QUANTITY_MAX + 1)
+            for row, text in sent
+            if row and text not in {"", "0"}
+        )
+    return Return(number, form.data["reason"], form.data["nonce"], pieces, this_till())
 
 
 def _receipt_page(found: Receipt, form: Form) -> str:
@@ -337,6 +217,7 @@ def _receipt_page(found: Receipt, form: Form) -> str:
         "clerk/receipt.html",
         receipt=found,
         form=form,
+        till_number=this_till(),
         barcode=code128_svg(found.digits, label=label),
     )
 

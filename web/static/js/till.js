@@ -209,7 +209,11 @@
     const pin = byId("pin");
     waitsForPin = "";
     if (rows().length === 0) return;
+    const given = byId("tendered");
+    // The clerk types what the buyer lays down; F2 or Enter once more on the empty field: exactly paid.
+    const asksGiven = given && given.value.trim() === "" && document.activeElement !== given;
     if (pin && pin.value === "") pin.focus();
+    else if (asksGiven) given.focus();
     else push({ action: "finish" });
   }
 
@@ -263,16 +267,20 @@
 
   const KEYS = {
     F2: finish,
+    F3: () => onRow("switch"),
     F4: () => push({ action: "find", scan: taken() }),
+    F5: () => { if (rows().length) push({ action: "hold" }); },
+    F6: () => push({ action: "helper", scan: taken() }),
     F9: () => handOver(),
     Escape: cancel,
     Delete: () => onRow("remove"),
+    "*": () => onRow("swap"),
     "+": () => onRow("plus"),
     "-": () => onRow("minus"),
     ArrowUp: () => choose(-1),
     ArrowDown: () => choose(1),
   };
-  const EDITING = new Set(["Delete", "+", "-", "ArrowUp", "ArrowDown"]);
+  const EDITING = new Set(["Delete", "*", "+", "-", "ArrowUp", "ArrowDown"]);
 
   // While somebody types into a field, the keys that edit text belong to the field.
   function isEditing() {
@@ -300,6 +308,9 @@
     } else if (basket() && document.activeElement === byId("pin")) {
       event.preventDefault();
       afterPin();
+    } else if (basket() && document.activeElement === byId("tendered")) {
+      event.preventDefault();
+      finish();
     }
   }
 
@@ -333,10 +344,10 @@
     if (button?.name === "pick") push({ action: "scan", scan: button.value });
     else if (button?.value === "finish") finish();
     else if (button && "collect" in button.dataset) handOver(button);
-    else if (["plus", "minus", "remove"].includes(button?.value)) onRow(button.value);
+    else if (["plus", "minus", "remove", "swap", "switch"].includes(button?.value)) onRow(button.value);
     else if (button?.value && button.value !== "scan") push({ action: button.value, scan: taken() });
     else if (scanLine().value.trim()) read(scanLine().value);
-    focusLine(button?.value === "finish" || waitsForPin ? "pin" : "");
+    if (button?.value !== "finish") focusLine(waitsForPin ? "pin" : "");
   }, true);
 
   document.addEventListener("click", (event) => {
