@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock, seal
 from ledger.database import Database
 from ledger.ids import new_id
+from tests.browser import counting
 from tests.browser.proposals import propose_rule
 from tests.browser.watch import keep_watch
 from tests.makers import PASSWORD, SignIn
@@ -150,6 +151,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
         for occasion in (neighbourhood.today, neighbourhood.next_month):
             _enrol(session, neighbourhood, occasion)
         _keep(session, neighbourhood)
+        counting.fill(session, neighbourhood, LAST_MONTH)
         _question(session, neighbourhood)
         _watch(session, neighbourhood)
         session.flush()

@@ -94,7 +94,7 @@ def test_a_day_at_the_till_ends_without_a_difference_and_is_signed(site: Site) -
     close_the_day(page)
     sheet = page.url
     with site.database.reading() as session:
-        closing = session.scalars(select(TillClosing)).one()
+        closing = session.scalars(select(TillClosing).where(TillClosing.expected_fen > 0)).one()
     page.context.close()
     paper = sign(site, sheet)
 
@@ -105,7 +105,7 @@ def test_a_day_at_the_till_ends_without_a_difference_and_is_signed(site: Site) -
 def open_with_a_float(page: Page) -> None:
     """100 yuan are counted into the drawer."""
     expect(page.locator("#ime-ok")).to_be_visible()  # the script listens
-    page.keyboard.press("F12")
+    page.keyboard.press("F1")
     press_count(page, yuan_50="1", yuan_10="5")
     press(page, "开台$")
     expect(page.locator("#ime-ok")).to_be_visible()
@@ -174,7 +174,7 @@ def take_a_part_back(page: Page) -> None:
 
 def close_the_day(page: Page) -> None:
     """100 + 12.50 + 12.50 - 12.50 yuan lie in the drawer; 100 stay there."""
-    page.keyboard.press("F12")
+    page.keyboard.press("F1")
     tab_to(page, page.get_by_role("link", name="点钱并结账"))
     page.keyboard.press("Enter")
     press_count(page, yuan_100="1", yuan_10="1", yuan_1="2", jiao_5="1")
