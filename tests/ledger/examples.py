@@ -45,6 +45,7 @@ class Examples:
             chart.open_item_accounts(session, self.community_id, item_number)
         for code in (chart.till_account_code(1), chart.SALES):
             chart.open_money_account(session, self.community_id, code)
+        chart.open_goods_account(session, self.community_id, 1, chart.ADJUSTED)
         rows = session.execute(
             sa.select(Account.code, Account.id).where(Account.community_id == self.community_id)
         )
@@ -133,6 +134,7 @@ DONATION = {
     "Issuance:Points": -60,
     "Members:V0001:Points": 60,
 }
+FOUND = {"Goods:0001:Stock": 1, "Goods:0001:Adjusted": -1}
 SCARF = {
     "Members:V0001:Points": -30,
     "Shop:Redeemed": 30,
@@ -180,6 +182,7 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
             (TransactionKind.SALE, SALE),
             (TransactionKind.REFUND, REFUND),
             (TransactionKind.SWAP, SWAP),
+            (TransactionKind.STOCK, FOUND),
         ):
             book.post(kind, legs)
             yield kind, book.table(kind)

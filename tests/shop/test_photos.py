@@ -126,3 +126,14 @@ def test_the_same_file_is_stored_once(session: Session, world: World) -> None:
 def test_volunteers_do_not_store_photos(session: Session, world: World) -> None:
     with pytest.raises(NotAllowed):
         add_photo(session, world.actor(world.alice), content=picture())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_forty_megapixels_are_made_small(kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (8000, 5000), "red").save(file, kind)
+
+    encoded, size = recode(file.getvalue())
+
+    assert size == (1280, 800)
+    assert len(encoded) < MEGABYTE
