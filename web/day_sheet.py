@@ -5,6 +5,7 @@ markup. The same sheet gives the same bytes.
 """
 
 import json
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ import typst
 
 from timebank.people.models import Community
 from timebank.shop.cash import FACES
-from timebank.shop.day_sheet import DaySheet
+from timebank.shop.day_sheet import DaySheet, ReturnRow
 from web.i18n import yuan_figure
 from web.pdf import fonts, short_digest
 
@@ -42,37 +43,54 @@ def day_sheet_pdf(sheet: DaySheet, community: Community) -> bytes:
 
 
 def _content(sheet: DaySheet, community: Community) -> dict[str, Any]:
-    standing = sheet.standing
-    day, closing, signature = standing.day, standing.closing, standing.signature
-    assert closing is not None, "the day is closed"
-    zone = ZoneInfo(community.time_zone)
-    papers = sheet.papers
+    day, papers = sheet.standing.day, sheet.papers
     return {
         "community": community.name,
         "community_en": community.name_en,
         "till_number": day.till_number,
         "day_on": day.day_on.isoformat(),
-        "opened": f"{standing.opened_by} {day.opened_at.astimezone(zone):%Y-%m-%d %H:%M}",
-        "closed": f"{standing.closed_by} {closing.closed_at.astimezone(zone):%Y-%m-%d %H:%M}",
-        "signed": f"{standing.signed_by} {signature.signed_at.astimezone(zone):%Y-%m-%d %H:%M}"
-        if signature
-        else "",
-        "closer": standing.closed_by,
-        "signer": standing.signed_by if signature else "",
-        "head": short_digest(signature.head_digest) if signature else "",
         "agrees": sheet.agrees,
         "receipts": [sheet.receipt_count, sheet.first_receipt, sheet.last_receipt],
         "points": [papers.points_taken, papers.points_given],
-        "cash": {
-            "float": yuan_figure(day.float_fen),
-            "sales": yuan_figure(papers.sales_fen),
-            "returns": yuan_figure(-papers.returns_fen),
-            "expected": yuan_figure(closing.expected_fen),
-            "counted": yuan_figure(closing.counted_fen),
-            "difference": yuan_figure(closing.difference_fen),
-            "takings": yuan_figure(closing.takings_fen),
-            "left": yuan_figure(closing.left_fen),
-        },
+        "goods": [
+            [row.item_number, row.item_name, row.out_count, row.in_count] for row in sheet.goods
+        ],
+        "returns": [_returned(row, ZoneInfo(community.time_zone)) for row in sheet.returns],
+        **_people(sheet, ZoneInfo(community.time_zone)),
+        **_cash(sheet),
+    }
+
+
+def _people(sheet: DaySheet, zone: ZoneInfo) -> dict[str, str]:
+    """Return who opened, closed and signed, and the head of the book when it was signed."""
+    standing = sheet.standing
+    closing, signature = standing.closing, standing.signature
+    assert closing is not None, "the day is closed"
+    return {
+        "opened": f"{standing.opened_by} {_moment(standing.day.opened_at, zone)}",
+        "closed": f"{standing.closed_by} {_moment(closing.closed_at, zone)}",
+        "signed": f"{standing.signed_by} {_moment(signature.signed_at, zone)}" if signature else "",
+        "closer": standing.closed_by,
+        "signer": standing.signed_by if signature else "",
+        "head": short_digest(signature.head_digest) if signature else "",
+    }
+
+
+def _cash(sheet: DaySheet) -> dict[str, Any]:
+    day, closing = sheet.standing.day, sheet.standing.closing
+    assert closing is not None, "the day is closed"
+    amounts = {
+        "float": day.float_fen,
+        "sales": sheet.papers.sales_fen,
+        "returns": -sheet.papers.returns_fen,
+        "expected": closing.expected_fen,
+        "counted": closing.counted_fen,
+        "difference": closing.difference_fen,
+        "takings": closing.takings_fen,
+        "left": closing.left_fen,
+    }
+    return {
+        "cash": {name: yuan_figure(fen) for name, fen in amounts.items()},
         "reason": closing.difference_reason,
         "opening_difference": yuan_figure(day.difference_fen) if day.difference_fen else "",
         "opening_reason": day.difference_reason,
@@ -81,22 +99,23 @@ def _content(sheet: DaySheet, community: Community) -> dict[str, Any]:
             for face, pieces in closing.count.items()
             if pieces
         ],
-        "goods": [
-            [row.item_number, row.item_name, row.out_count, row.in_count] for row in sheet.goods
-        ],
-        "returns": [
-            [
-                row.receipt_number,
-                f"{row.refunded_at.astimezone(zone):%H:%M}",
-                row.reason,
-                row.piece_count,
-                row.points_back,
-                yuan_figure(row.fen_back),
-                row.clerk,
-            ]
-            for row in sheet.returns
-        ],
     }
+
+
+def _returned(row: ReturnRow, zone: ZoneInfo) -> list[Any]:
+    return [
+        row.receipt_number,
+        f"{row.refunded_at.astimezone(zone):%H:%M}",
+        row.reason,
+        row.piece_count,
+        row.points_back,
+        yuan_figure(row.fen_back),
+        row.clerk,
+    ]
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 @cache

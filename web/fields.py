@@ -23,7 +23,6 @@ MINUTES_MAX: Final = 24 * 60 * 366
 PIECES_MAX: Final = 99
 PRICE_MAX: Final = 100_000
 FEN_MAX: Final = 100_000_000
-"""A million yuan."""
 FEN_DIGITS: Final = 2
 YUAN_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,2})?$"
 TEXT_LENGTH_MAX: Final = 2_000
@@ -163,11 +162,7 @@ class Yuan(Strict):
         """Keep the bounds, in fen, both included."""
         metadata = {"type": "string", "pattern": YUAN_PATTERN, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
-        self.minimum = minimum
-        self.maximum = maximum
-
-    def _serialize(self, value: int | None, *_: Any, **__: Any) -> str | None:
-        return None if value is None else with_decimals(value, FEN_DIGITS)
+        self.minimum, self.maximum = minimum, maximum
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
@@ -176,12 +171,10 @@ class Yuan(Strict):
         whole, _point, part = text.partition(".")
         fen = int(whole + part.ljust(FEN_DIGITS, "0"))
         if not self.minimum <= fen <= self.maximum:
-            raise self.problem(
-                N_("Enter an amount from %(min)s to %(max)s yuan; you entered %(value)s."),
-                min=with_decimals(self.minimum, FEN_DIGITS),
-                max=with_decimals(self.maximum, FEN_DIGITS),
-                value=with_decimals(fen, FEN_DIGITS),
-            )
+            facts = {"min": self.minimum, "max": self.maximum, "value": fen}
+            said = {name: with_decimals(amount, FEN_DIGITS) for name, amount in facts.items()}
+            template = N_("Enter an amount from %(min)s to %(max)s yuan; you entered %(value)s.")
+            raise self.problem(template, **said)
         return fen
 
 

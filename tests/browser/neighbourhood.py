@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock, seal
 from ledger.database import Database
 from ledger.ids import new_id
-from tests.browser import storeroom
+from tests.browser import counting, storeroom
 from tests.browser.proposals import propose_rule
 from tests.browser.watch import keep_watch
 from tests.makers import PASSWORD, SignIn
@@ -151,6 +151,7 @@ def build(database: Database, keys: CodeKeys) -> Neighbourhood:
         for occasion in (neighbourhood.today, neighbourhood.next_month):
             _enrol(session, neighbourhood, occasion)
         _keep(session, neighbourhood)
+        counting.fill(session, neighbourhood, LAST_MONTH)
         storeroom.fill(session, neighbourhood, LAST_MONTH)
         _question(session, neighbourhood)
         _watch(session, neighbourhood)
@@ -225,10 +226,9 @@ def _propose(session: Session, place: Neighbourhood) -> None:
 
 
 def _found(session: Session) -> Community:
-    street = organisations.add_street(session, name="思阳街道", name_en="Siyang Street")
     community = organisations.add_community(
         session,
-        street,
+        organisations.add_street(session, name="思阳街道", name_en="Siyang Street"),
         code="D",
         name="D社区",
         name_en="Community D",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from werkzeug.routing import Rule
 
 from ledger import clock
-from tests.browser import storeroom
+from tests.browser import counting, storeroom
 from tests.browser.site import Site
 from timebank import codes
 from timebank.actors import PERMISSIONS, Permission, Role
@@ -31,7 +31,7 @@ NOT_PAGES = frozenset(
     {
         *("serve_asset", "goods.photo", "books.proof", "calendar.feed"),
         *("api-docs.openapi_json", "rosters.download", "labels.pdf", "workshops.template"),
-        *("valuation.excel", "valuation.csv"),
+        *("valuation.excel", "valuation.csv", "till_days.sheet_pdf"),
     }
 )
 LOWER_CASE = re.compile("/[a-z]/<")
@@ -123,6 +123,7 @@ def arguments(site: Site) -> dict[str, object]:
         "occasion_id": place.today.id,
         "token": place.card.token,
         "webhook_id": place.webhook.id,
+        **counting.ids(site.database),
         **storeroom.ids(site.database),
         "scan.open_code.code": venue_code(site),
     }

@@ -43,7 +43,7 @@ class Examples:
         chart.open_member_accounts(session, self.community_id, 1)
         for item_number in (1, 2):
             chart.open_item_accounts(session, self.community_id, item_number)
-        for code in (chart.till_account_code(1), chart.SALES):
+        for code in (chart.till_account_code(1), chart.SALES, chart.SAFE, chart.DEPOSITS):
             chart.open_money_account(session, self.community_id, code)
         chart.open_goods_account(session, self.community_id, 1, chart.ADJUSTED)
         for code in (*FUND, "Fund:P0001"):
@@ -149,6 +149,7 @@ SALE = {
     "Goods:0001:Stock": -1,
     "Goods:0001:Out": 1,
 }
+CASH = {"Equity:Deposits": -20000, "Cash:Safe": 20000}
 REFUND = {code: -amount for code, amount in SALE.items()}
 SWAP = {
     "Members:V0001:Points": -5,
@@ -186,14 +187,14 @@ def tables(database: Database) -> Iterator[tuple[str, str]]:
             if way != HOLD_RESOLUTIONS[-1]:
                 hold_id = book.place(f"after {way}", SCARF)
         for kind, legs in (
+            (TransactionKind.CASH, CASH),
             (TransactionKind.SALE, SALE),
             (TransactionKind.REFUND, REFUND),
             (TransactionKind.SWAP, SWAP),
+            (TransactionKind.STOCK, FOUND),
         ):
             book.post(kind, legs)
             yield kind, book.table(kind)
-        book.post(TransactionKind.STOCK, FOUND)
-        yield TransactionKind.STOCK, book.table(TransactionKind.STOCK)
         assert verify(session, book.community_id) == []
 
 

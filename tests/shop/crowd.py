@@ -32,6 +32,7 @@ from timebank.shop.till import Sale, redeem
 
 SOLD = "sold"
 RETURNED = "returned"
+BUSY = "busy"
 EXPECTED = {
     *(SOLD, RETURNED, "item_gone", "insufficient", "limit_reached"),
     *("price_changed", "cash_price_changed"),
@@ -94,24 +95,36 @@ def gather(session: Session, world: World, *, pieces: int, points: int) -> Crowd
 def serve(
     database: Database, crowd: Crowd, root: bytes, *, seed: int, baskets: int
 ) -> Counter[str]:
-    """Finish so many baskets at one till, bringing some back; return the answers by code."""
+    """Finish so many baskets at one till, bringing some back; return the answers by code.
+
+    A till that is told to wait sends the same basket again, under the same number.
+    """
     chance = random.Random(seed)  # a script that can be played again
     answers: Counter[str] = Counter()
     till_number = 1 + seed % TILLS
     for place in range(baskets):
-        try:
-            with clock.at(NOON), database.begin() as session:
-                if place % RETURN_EVERY == RETURN_EVERY - 1:
-                    wanted = _return(chance, till_number, receipts=max(60, 4 * baskets))
-                    give_back(session, crowd.clerk, wanted=wanted)
-                    answers[RETURNED] += 1
-                else:
-                    sale = _sale(chance, crowd, till_number)
-                    redeem(session, crowd.clerk, CodeKeys(root), sale=sale)
-                    answers[SOLD] += 1
-        except Refusal as refusal:
-            answers[refusal.code] += 1
+        asked: Sale | Return = (
+            _return(chance, till_number, receipts=max(60, 4 * baskets))
+            if place % RETURN_EVERY == RETURN_EVERY - 1
+            else _sale(chance, crowd, till_number)
+        )
+        said = BUSY
+        while said == BUSY:
+            said = _ask(database, crowd, root, asked)
+        answers[said] += 1
     return answers
+
+
+def _ask(database: Database, crowd: Crowd, root: bytes, asked: Sale | Return) -> str:
+    try:
+        with clock.at(NOON), database.begin() as session:
+            if isinstance(asked, Return):
+                give_back(session, crowd.clerk, wanted=asked)
+                return RETURNED
+            redeem(session, crowd.clerk, CodeKeys(root), sale=asked)
+            return SOLD
+    except Refusal as refusal:
+        return refusal.code
 
 
 def _sale(chance: random.Random, crowd: Crowd, till_number: int) -> Sale:

@@ -10,6 +10,7 @@ import io
 import random
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -128,7 +129,7 @@ def _basket(
     return rows
 
 
-def _csv(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def _csv(heads: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(heads)

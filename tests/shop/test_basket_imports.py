@@ -36,7 +36,7 @@ def shop(session: Session, world: World) -> World:
     goods_imports.post(
         session, world.system, checked=checked, refuse=_fail, advance=lambda done, total: None
     )
-    while session.scalar(sa.select(sa.func.count()).select_from(Member)) < MEMBERS:
+    while count(session, Member) < MEMBERS:
         members.add_member(session, world.system, name="张三", roles=frozenset())
     for member in session.scalars(sa.select(Member)).all():
         give_points(session, world, member, 10_000)

@@ -1,6 +1,7 @@
 """Goods from files: consignments at the counter and the import; every bad cell is named."""
 
 import io
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -26,7 +27,7 @@ HEAD = ["名称", "件数", "制作人编号", "捐赠或兑换"]
 IMPORT_HEAD = "key,name,category,maker,condition,shelf,price_points,price_yuan,basis,pieces,date"
 
 
-def csv_of(*rows: list[object]) -> bytes:
+def csv_of(*rows: Sequence[object]) -> bytes:
     return "\r\n".join(",".join(map(str, row)) for row in rows).encode()
 
 

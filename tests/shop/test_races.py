@@ -27,7 +27,7 @@ from tests.shop.sales import findings
 from timebank.actors import Actor, Role
 from timebank.codes import CodeKeys
 from timebank.errors import Refusal
-from timebank.people import cards
+from timebank.people import cards, households
 from timebank.people.models import Community
 from timebank.shop.basket import Line
 from timebank.shop.models import Item
@@ -196,3 +196,28 @@ def test_many_returns_of_one_piece_bring_it_back_once(
     with database.reading() as session:
         assert (points_of(session, world.alice), stock_of(session, item)) == (10, 2)
         assert verification.verify(session) == []
+
+
+def test_two_of_one_household_at_two_tills_keep_their_common_limit(
+    database: Database, world: World
+) -> None:
+    item = stock_and_price(database, world, pieces=50)
+    with database.begin() as session:
+        community = session.get_one(Community, world.community.community_id)
+        community.household_points_per_month_max = 12
+        give_points(session, world, world.alice, 100)
+        give_points(session, world, world.bob, 100)
+        bobs = cards.issue_card(session, world.system, world.bob.id).card.digits
+        home = households.found(
+            session, world.system, label="3栋501", member_id=world.alice.id, nonce="home"
+        )
+        households.join(
+            session, world.system, household_id=home.household.id, member_id=world.bob.id
+        )
+    holders = [world.alice_card, bobs] * 4
+
+    answers = in_threads(
+        8, lambda place: attempt(database, clerk_of(world), ROOT_KEY, holders[place], item.number)
+    )
+
+    assert sorted(answers) == ["household_limit_reached"] * 7 + [SOLD]

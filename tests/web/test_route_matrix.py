@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from ledger.database import Database
-from tests.browser import storeroom
+from tests.browser import counting, storeroom
 from tests.browser.neighbourhood import Neighbourhood, build
 from tests.makers import SignIn, make_community, make_member, make_sign_in
 from tests.visitors import csrf_token, sign_in
@@ -78,6 +78,7 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "community_id": nobody,
         "photo_id": nobody,
         "reservation_id": other.reservation_id if other else nobody,
+        **dict.fromkeys(counting.TABLES, nobody),
         **dict.fromkeys(storeroom.TABLES, nobody),
         "proposal_id": other.proposal_id if other else nobody,
         "scan_id": other.doubtful_scan_id if other else nobody,
@@ -92,6 +93,8 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "expense_id": nobody,
         "month_end_id": nobody,
         "project_number": NOBODYS_NUMBER,
+        "day_id": nobody,
+        "move_id": nobody,
         "transaction_id": nobody,
         "policy_id": nobody,
         "webhook_id": other.webhook.id if other and other.webhook else nobody,
@@ -211,7 +214,7 @@ def test_another_communitys_rows_are_not_there(
         slot_id = session.scalars(
             sa.select(Slot.id).where(Slot.occasion_id == other.today.id)
         ).first()
-    values = _values(other, slot_id) | storeroom.ids(database)
+    values = _values(other, slot_id) | storeroom.ids(database) | counting.ids(database)
     leaked = []
 
     for step in _steps(app):

@@ -15,8 +15,12 @@ from ledger.database import Database
 from tests.makers import make_sign_in
 from tests.shop.makers import NOON, World, make_item, make_world, points_of, stock_of
 from tests.visitors import csrf_token, sign_in
+from timebank.actors import Actor, Role
 from timebank.people.models import Member
-from timebank.shop.models import Item
+from timebank.people.tokens import issue_token
+from timebank.shop.goods import set_price
+from timebank.shop.models import IntakeChoice, Item, ValueBasis
+from timebank.shop.workshops import Made, WorkshopForm, record_workshop
 
 NONCE = re.compile(r'name="nonce" value="([^"]+)"')
 
@@ -44,8 +48,8 @@ class Desk:
 
     def __init__(self, client: FlaskClient, database: Database, member: Member) -> None:
         with database.begin() as session:
-            who = make_sign_in(session, member)
-        self.client = sign_in(client, who)
+            self.who = make_sign_in(session, member)
+        self.client = sign_in(client, self.who)
 
     def page(self, path: str) -> str:
         return self.client.get(path).get_data(as_text=True)
@@ -213,3 +217,38 @@ def test_an_exchange_of_a_workshop_pays_at_the_page(
     assert done.status_code == 302
     with database.reading() as session:
         assert points_of(session, world.bob) == 24
+
+
+def test_the_maker_prices_neither_by_page_nor_by_api(
+    worker: Desk, database: Database, world: World
+) -> None:
+    with database.begin() as session:
+        own = make_item(session, world, price=None, maker=world.wen)
+        made_together = make_item(session, world, name="香囊", pieces=0)
+        row = Made(world.wen.number, 1, IntakeChoice.EXCHANGE)
+        community_id = world.community.community_id
+        other = Actor(community_id, world.bob.id, frozenset({Role.SOCIAL_WORKER}))
+        set_price(
+            session,
+            other,
+            item_number=made_together.number,
+            price_points=12,
+            basis=ValueBasis.COUNCIL,
+        )
+        form = WorkshopForm(NOON.date(), "端午", "", made_together.number, (row,), "workshop")
+        record_workshop(session, world.clerk, form=form)
+        who = worker.who
+        token = issue_token(
+            session, phone=who.phone, password=who.password, community_code="D", name="test"
+        ).token
+
+    for item in (own, made_together):
+        at = f"/till/goods/{item.number}"
+        page = worker.send(f"{at}/price", at, nonce=None, price="400", basis="council_price")
+        answer = worker.client.put(
+            f"/api/v1/items/{item.number}/price",
+            json={"price_points": 400, "basis": "council_price"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert (page.status_code, answer.status_code) == (422, 403)
+        assert answer.get_json()["code"] == "maker_never_prices"

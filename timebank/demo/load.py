@@ -106,8 +106,8 @@ def _tell(told: Telling, street: Street, facts: CommunityFacts, started_at: date
     if facts is COMMUNITY_D:
         duty.keep_watch(told.session, town)
         shop.keep_one(told.session, town)
-        counter.tell(told.session, told.keys, town, clock.now())
         storeroom.fill(told.session, told.keys, town)
+        counter.tell(told.session, told.keys, town, clock.now())
         fund.tell(told.session, told.keys, town, started_at)
     told.end_chapter()
 

@@ -1,7 +1,6 @@
 """Papers of the stock: what a stocktake adjusted, what left the shelf unsold, what was put back.
 
-Besides: a single piece has a shelf for one, a batch's donations are there, and nobody priced what
-they made.
+Besides: a single piece has a shelf for one, and nobody priced what they made.
 """
 
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from timebank import chart
 from timebank.insight.comparing import compared
 from timebank.insight.papers import Paper
 from timebank.shop.models import Donation, IntakeChoice, Item
+from timebank.shop.move_posting import WHERE_TO
 from timebank.shop.price_models import ItemPrice
 from timebank.shop.stock_models import (
     MoveKind,
@@ -30,11 +30,6 @@ from timebank.shop.stock_models import (
 )
 
 ROWS_PER_FETCH = 500
-_WHERE_TO = {
-    MoveKind.WRITE_OFF: chart.WRITTEN_OFF,
-    MoveKind.RECYCLE: chart.RECYCLED,
-    MoveKind.GIFT: chart.GIFTS,
-}
 
 
 def stocktakes(session: Session, community_id: UUID) -> Iterator[Paper]:
@@ -54,7 +49,7 @@ def stocktakes(session: Session, community_id: UUID) -> Iterator[Paper]:
 
 def moves(session: Session, community_id: UUID) -> Iterator[Paper]:
     """Give every move that was done, save reversals, which are looked at by themselves."""
-    accounts = {kind: _accounts(session, community_id, name) for kind, name in _WHERE_TO.items()}
+    accounts = {kind: _accounts(session, community_id, name) for kind, name in WHERE_TO.items()}
     query = (
         sa.select(StockMove, Item)
         .join(Item, refers(StockMove.item_id, Item))

@@ -19,11 +19,9 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from ledger import clock
-from ledger.errors import BalanceTooHigh, BalanceTooLow, NotAllowed
+from ledger.errors import NotAllowed
 from ledger.ids import new_id
-from ledger.journal import Draft, Leg, post, reverse
-from ledger.schema import TransactionKind
-from timebank import audit, chart
+from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys, Purpose
 from timebank.people.models import Community, Member
@@ -31,14 +29,13 @@ from timebank.shop.days import day_start
 from timebank.shop.errors import NonceReused, PieceCountInvalid, ReasonInvalid
 from timebank.shop.goods import check_nonce, find_item
 from timebank.shop.models import PIECE_COUNT_MAX, REASON_LENGTH_MAX, Item
+from timebank.shop.move_posting import finish
 from timebank.shop.stock_errors import (
     ConfirmedByAnother,
     MoveDecided,
     MoveNotFound,
     MoveNotReversible,
-    PiecesReserved,
     RecipientInvalid,
-    SinglePiece,
 )
 from timebank.shop.stock_models import (
     ALONE_FEN_MAX,
@@ -52,11 +49,6 @@ from timebank.shop.stock_models import (
 RECIPIENT_LENGTH_MAX: Final = 60
 LISTED_MAX: Final = 100
 KEY_ID: Final = "A"
-_WHERE_TO: Final = {
-    MoveKind.WRITE_OFF: chart.WRITTEN_OFF,
-    MoveKind.RECYCLE: chart.RECYCLED,
-    MoveKind.GIFT: chart.GIFTS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +111,7 @@ def propose(session: Session, actor: Actor, keys: CodeKeys, *, proposal: Proposa
         recipient = proposal.recipient.strip().encode()
         move.recipient_encrypted = _box(keys, actor).encrypt(recipient)
     if _is_small(session, move):
-        _finish(session, actor, item, move)
+        finish(session, actor, item, move)
     session.add(move)
     session.flush()
     return move
@@ -192,7 +184,7 @@ def confirm(session: Session, actor: Actor, *, move_id: UUID) -> StockMove:
     if move.proposed_by_id == member_id:
         raise ConfirmedByAnother
     item = session.get_one(Item, (actor.community_id, move.item_id))
-    _finish(session, actor, item, move)
+    finish(session, actor, item, move)
     session.flush()
     return move
 
@@ -275,7 +267,7 @@ def _check(proposal: Proposal) -> None:
     is_right = 1 <= len(recipient) <= RECIPIENT_LENGTH_MAX if is_gift else not recipient
     if not is_right:
         raise RecipientInvalid(length_max=RECIPIENT_LENGTH_MAX)
-    assert proposal.kind in _WHERE_TO, "a reversal has a rule of its own"
+    assert proposal.kind is not MoveKind.REVERSAL, "a reversal has a rule of its own"
 
 
 def _reason(reason: str) -> str:
@@ -363,63 +355,6 @@ def _is_small(session: Session, move: StockMove) -> bool:
         and points + move.points_value <= ALONE_POINTS_MAX
         and fen + move.fen_value <= ALONE_FEN_MAX
     )
-
-
-def _finish(session: Session, actor: Actor, item: Item, move: StockMove) -> None:
-    """Post a move; it is done then."""
-    try:
-        if move.kind is MoveKind.REVERSAL:
-            transaction_id = _put_back(session, actor, move)
-        else:
-            transaction_id = _take_off(session, actor, item, move)
-    except BalanceTooLow as refusal:
-        raise PiecesReserved(
-            item_number=item.number,
-            item_name=item.name,
-            need=move.piece_count,
-            have=refusal.details["available_minor"],
-        ) from refusal
-    except BalanceTooHigh as refusal:
-        raise SinglePiece(item_name=item.name) from refusal
-    move.transaction_id, move.state = transaction_id, MoveState.DONE
-    move.decided_by_id, move.decided_at = actor.member_id, clock.now()
-
-
-def _take_off(session: Session, actor: Actor, item: Item, move: StockMove) -> UUID:
-    place_id = chart.open_goods_account(
-        session, actor.community_id, item.number, _WHERE_TO[move.kind]
-    )
-    community = session.get_one(Community, actor.community_id)
-    draft = Draft(
-        kind=TransactionKind.STOCK,
-        legs=(
-            Leg(item.stock_account_id, -move.piece_count),
-            Leg(place_id, move.piece_count),
-        ),
-        occurred_on=clock.today(community.time_zone),
-        idempotency_key=f"stock_move:{move.id}",
-        actor=actor.reference,
-        source=f"stock_move:{move.id}",
-        narration=f"{item.name} × {move.piece_count}",
-    )
-    return post(session, actor.community_id, draft).transaction_id
-
-
-def _put_back(session: Session, actor: Actor, move: StockMove) -> UUID:
-    assert move.corrects_id is not None, "a reversal names what it takes back"
-    wrong = session.get_one(StockMove, (actor.community_id, move.corrects_id))
-    assert wrong.transaction_id is not None, "only what was done is taken back"
-    community = session.get_one(Community, actor.community_id)
-    return reverse(
-        session,
-        actor.community_id,
-        wrong.transaction_id,
-        reason=move.reason,
-        idempotency_key=f"stock_move:{move.id}",
-        actor=actor.reference,
-        occurred_on=clock.today(community.time_zone),
-        source=f"stock_move:{move.id}",
-    ).transaction_id
 
 
 def _box(keys: CodeKeys, actor: Actor) -> Fernet:

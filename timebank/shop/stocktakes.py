@@ -17,13 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock, reports
-from ledger.errors import BalanceTooHigh, BalanceTooLow, NotAllowed, Refusal
+from ledger.errors import NotAllowed
 from ledger.ids import new_id
-from ledger.journal import Draft, Leg, post
-from ledger.schema import TransactionKind
-from timebank import audit, chart
+from timebank import audit
 from timebank.actors import Actor, Permission
 from timebank.people.models import Community
+from timebank.shop.adjusting import post_differences
 from timebank.shop.counts import Counted, read_counts
 from timebank.shop.errors import ItemInvalid, NonceReused, ReasonInvalid
 from timebank.shop.goods import check_nonce, find_item
@@ -36,8 +35,6 @@ from timebank.shop.stock_errors import (
     DifferenceNeedsReason,
     NothingCounted,
     NotOnShelf,
-    PiecesReserved,
-    SinglePiece,
     StocktakeEnded,
     StocktakeNotFound,
     StocktakeOpen,
@@ -209,7 +206,7 @@ def close(
     lines = [_line(stocktake, row, closings.get(row.item.number)) for row in counts]
     differing = [row for row in counts if row.difference]
     if differing:
-        stocktake.transaction_id = _post(session, actor, stocktake, differing)
+        stocktake.transaction_id = post_differences(session, actor, stocktake, differing)
     session.add_all(lines)
     stocktake.state = StocktakeState.CLOSED
     stocktake.ended_by_id, stocktake.ended_at = member_id, clock.now()
@@ -363,55 +360,3 @@ def _line(stocktake: Stocktake, row: Counted, closing: Closing | None) -> Stockt
         difference=row.difference,
         reason=reason,
     )
-
-
-def _post(session: Session, actor: Actor, stocktake: Stocktake, differing: list[Counted]) -> UUID:
-    """Post all differences at once.
-
-    What the till sold between reading and posting shows in the balances afterwards.
-    """
-    legs: list[Leg] = []
-    for row in differing:
-        adjusted_id = chart.open_goods_account(
-            session, actor.community_id, row.item.number, chart.ADJUSTED
-        )
-        legs += [
-            Leg(row.item.stock_account_id, row.difference),
-            Leg(adjusted_id, -row.difference),
-        ]
-    community = session.get_one(Community, actor.community_id)
-    draft = Draft(
-        kind=TransactionKind.STOCK,
-        legs=tuple(legs),
-        occurred_on=clock.today(community.time_zone),
-        idempotency_key=f"stocktake:{stocktake.id}",
-        actor=actor.reference,
-        source=f"stocktake:{stocktake.id}",
-        narration="",
-    )
-    try:
-        posted = post(session, actor.community_id, draft)
-    except (BalanceTooLow, BalanceTooHigh) as refusal:
-        raise _in_words(refusal, differing) from refusal
-    accounts = [row.item.stock_account_id for row in differing]
-    held = reports.balances(session, actor.community_id, accounts)
-    for row in differing:
-        if held[row.item.stock_account_id].posted_minor != row.counted:
-            raise CountAgain(item_number=row.item.number, item_name=row.item.name)
-    return posted.transaction_id
-
-
-def _in_words(refusal: BalanceTooLow | BalanceTooHigh, differing: list[Counted]) -> Refusal:
-    """Return the kernel's refusal in the shop's words."""
-    for row in differing:
-        if refusal.details["account"] != chart.stock_account_code(row.item.number):
-            continue
-        if isinstance(refusal, BalanceTooHigh):
-            return SinglePiece(item_name=row.item.name)
-        return PiecesReserved(
-            item_number=row.item.number,
-            item_name=row.item.name,
-            need=-row.difference,
-            have=refusal.details["available_minor"],
-        )
-    return refusal

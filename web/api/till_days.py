@@ -179,8 +179,8 @@ def list_till_days(args: dict[str, Any]) -> list[DayOfTill]:
 @allow(Permission.KEEP_SHOP)
 @blueprint.arguments(TillOpeningArgs)
 @blueprint.response(201, TillDayOut)
-@blueprint.leads_to("show_day_sheet", day_id="id")
-@blueprint.leads_to("close_till_day", day_id="id")
+@blueprint.leads_to("show_day_sheet", till_day_id="id")
+@blueprint.leads_to("close_till_day", till_day_id="id")
 def open_till_day(args: dict[str, Any]) -> DayOfTill:
     """Open today's day of a till with a counted float; cash is taken from then on."""
     number = args.pop("till_number")
@@ -189,34 +189,34 @@ def open_till_day(args: dict[str, Any]) -> DayOfTill:
         return till_days.open_day(session, current_actor(), till_number=number, counting=counting)
 
 
-@blueprint.route("/till-days/<uuid:day_id>", methods=["GET"])
+@blueprint.route("/till-days/<uuid:till_day_id>", methods=["GET"])
 @allow(Permission.HANDLE_CASH)
 @blueprint.response(200, DaySheetOut)
-def show_day_sheet(day_id: UUID) -> DaySheet:
+def show_day_sheet(till_day_id: UUID) -> DaySheet:
     """Show the sheet of a day: what moved, what was counted, by whom."""
     with reading() as session:
-        return read_sheet(session, current_actor(), day_id=day_id)
+        return read_sheet(session, current_actor(), day_id=till_day_id)
 
 
-@blueprint.route("/till-days/<uuid:day_id>/close", methods=["POST"])
+@blueprint.route("/till-days/<uuid:till_day_id>/close", methods=["POST"])
 @allow(Permission.KEEP_SHOP)
 @blueprint.arguments(TillClosingArgs)
 @blueprint.response(200, TillDayOut)
-def close_till_day(args: dict[str, Any], day_id: UUID) -> DayOfTill:
+def close_till_day(args: dict[str, Any], till_day_id: UUID) -> DayOfTill:
     """Close a day: a difference is stated with its reason, the takings go to the safe."""
     with begin() as session:
         return till_days.close_day(
-            session, current_actor(), day_id=day_id, counting=Counting(**args)
+            session, current_actor(), day_id=till_day_id, counting=Counting(**args)
         )
 
 
-@blueprint.route("/till-days/<uuid:day_id>/sign", methods=["POST"])
+@blueprint.route("/till-days/<uuid:till_day_id>/sign", methods=["POST"])
 @allow(Permission.HANDLE_CASH)
 @blueprint.response(200, TillDayOut)
-def sign_till_day(day_id: UUID) -> DayOfTill:
+def sign_till_day(till_day_id: UUID) -> DayOfTill:
     """Sign a closed day as the second person; once more changes nothing."""
     with begin() as session:
-        return till_days.sign_day(session, current_actor(), day_id=day_id)
+        return till_days.sign_day(session, current_actor(), day_id=till_day_id)
 
 
 # ---------------------------------------------------------------- the safe
@@ -235,21 +235,21 @@ def list_safe_moves() -> list[Move]:
 @allow(Permission.HANDLE_CASH)
 @blueprint.arguments(SafeMoveArgs)
 @blueprint.response(201, SafeMoveOut)
-@blueprint.leads_to("decide_safe_move", move_id="id")
+@blueprint.leads_to("decide_safe_move", safe_move_id="id")
 def enter_safe_move(args: dict[str, Any]) -> Move:
     """Enter a move of money; it waits for a second person."""
     with begin() as session:
         return safe.hand_over(session, current_actor(), wanted=Wanted(**args))
 
 
-@blueprint.route("/safe-moves/<uuid:move_id>/decide", methods=["POST"])
+@blueprint.route("/safe-moves/<uuid:safe_move_id>/decide", methods=["POST"])
 @allow(Permission.HANDLE_CASH)
 @blueprint.arguments(SafeDecisionArgs)
 @blueprint.response(200, SafeMoveOut)
-def decide_safe_move(args: dict[str, Any], move_id: UUID) -> Move:
+def decide_safe_move(args: dict[str, Any], safe_move_id: UUID) -> Move:
     """Confirm as the second person that the money was counted and moved, or decline it."""
     with begin() as session:
-        return safe.decide(session, current_actor(), move_id=move_id, **args)
+        return safe.decide(session, current_actor(), move_id=safe_move_id, **args)
 
 
 # ---------------------------------------------------------------- leaves

@@ -25,7 +25,7 @@ from timebank.insight.models import DECIMAL_PLACES_MAX
 from timebank.shop import basket_imports, goods_imports
 from timebank.shop.basket_imports import BasketsRefused
 from timebank.shop.goods_imports import GoodsRefused
-from timebank.table_files import RefusedCell
+from timebank.table_files import FILE_MEGABYTES_MAX, MEGABYTE, RefusedCell
 from web.cli.book import (
     ACTOR_NAME,
     OpenBook,
@@ -137,7 +137,8 @@ def import_goods(path: Path, report_path: Path | None, community: str | None) ->
     All of them or none; run again, it brings only what is new.
     """
     _refuse_folder(path)
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(FILE_MEGABYTES_MAX * MEGABYTE + 1)  # a longer one is refused
     with open_book() as book, _report(report_path) as refuse:
 
         def refuse_cell(cell: RefusedCell) -> None:
@@ -148,7 +149,13 @@ def import_goods(path: Path, report_path: Path | None, community: str | None) ->
             checked = goods_imports.check(session, actor, content=content, refuse=refuse_cell)
         with _bar("Posting") as advance, book.database.begin() as session:
             new_count = goods_imports.post(
-                session, actor, checked=checked, refuse=refuse_cell, advance=advance
+                session,
+                actor,
+                checked=checked,
+                refuse=refuse_cell,
+                advance=lambda done, total: advance(
+                    len(content) * done // max(total, 1), len(content)
+                ),
             )
     click.echo(f"{checked.known_count:,} already there, {new_count:,} new.")
 

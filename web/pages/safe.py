@@ -69,18 +69,18 @@ def enter() -> Response:
     return redirect(url_for("safe.moves"), HTTPStatus.SEE_OTHER)
 
 
-@blueprint.post("/<uuid:move_id>/confirm")
+@blueprint.post("/<uuid:safe_move_id>/confirm")
 @allow(Permission.HANDLE_CASH)
-def confirm(move_id: UUID) -> Response:
+def confirm(safe_move_id: UUID) -> Response:
     """Confirm as the second person that the money was counted and moved."""
-    return _decide(move_id, is_confirmed=True)
+    return _decide(safe_move_id, is_confirmed=True)
 
 
-@blueprint.post("/<uuid:move_id>/decline")
+@blueprint.post("/<uuid:safe_move_id>/decline")
 @allow(Permission.HANDLE_CASH)
-def decline(move_id: UUID) -> Response:
+def decline(safe_move_id: UUID) -> Response:
     """Decline as the second person: nothing moves."""
-    return _decide(move_id, is_confirmed=False)
+    return _decide(safe_move_id, is_confirmed=False)
 
 
 def _decide(move_id: UUID, *, is_confirmed: bool) -> Response:

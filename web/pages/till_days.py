@@ -137,49 +137,49 @@ def open_day() -> Response:
     return redirect(url_for("clerk.counter"), HTTPStatus.SEE_OTHER)
 
 
-@blueprint.get("/<uuid:day_id>/close")
+@blueprint.get("/<uuid:till_day_id>/close")
 @allow(Permission.KEEP_SHOP)
-def ask_closing(day_id: UUID) -> Response:
+def ask_closing(till_day_id: UUID) -> Response:
     """Ask for the count at the end of the day."""
     with reading() as book:
-        standing = read_day(book, current_actor(), day_id=day_id)
+        standing = read_day(book, current_actor(), day_id=till_day_id)
     if not standing.is_open:
-        return redirect(url_for("till_days.day", day_id=day_id), HTTPStatus.SEE_OTHER)
+        return redirect(url_for("till_days.day", till_day_id=till_day_id), HTTPStatus.SEE_OTHER)
     left = yuan_figure(standing.day.float_fen)
     return _closing(standing, Form(CloseForm, {"nonce": new_nonce(), "left": left}))
 
 
-@blueprint.post("/<uuid:day_id>/close")
+@blueprint.post("/<uuid:till_day_id>/close")
 @allow(Permission.KEEP_SHOP)
-def close_day(day_id: UUID) -> Response:
+def close_day(till_day_id: UUID) -> Response:
     """Close the day."""
     form = Form.read(CloseForm)
     if form.is_valid:
         try:
             with begin() as book:
                 till_days.close_day(
-                    book, current_actor(), day_id=day_id, counting=_counting(form.data)
+                    book, current_actor(), day_id=till_day_id, counting=_counting(form.data)
                 )
         except Refusal as refusal:
             _refuse(form, refusal)
     if not form.is_valid:
         with reading() as book:
-            standing = read_day(book, current_actor(), day_id=day_id)
+            standing = read_day(book, current_actor(), day_id=till_day_id)
         return _closing(standing, form)
     flash(_("The day is closed. Now somebody else signs it."), "ok")
-    return redirect(url_for("till_days.day", day_id=day_id), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("till_days.day", till_day_id=till_day_id), HTTPStatus.SEE_OTHER)
 
 
 # ---------------------------------------------------------------- one day
 
 
-@blueprint.get("/<uuid:day_id>")
+@blueprint.get("/<uuid:till_day_id>")
 @allow(Permission.HANDLE_CASH)
-def day(day_id: UUID) -> str:
+def day(till_day_id: UUID) -> str:
     """Show the sheet of one day: what moved, what was counted, by whom, and who signed."""
     actor = current_actor()
     with reading() as book:
-        sheet = read_sheet(book, actor, day_id=day_id)
+        sheet = read_sheet(book, actor, day_id=till_day_id)
     closing = sheet.standing.closing
     return render_template(
         "till_days/day.html",
@@ -190,13 +190,13 @@ def day(day_id: UUID) -> str:
     )
 
 
-@blueprint.get("/<uuid:day_id>/sheet.pdf")
+@blueprint.get("/<uuid:till_day_id>/sheet.pdf")
 @allow(Permission.HANDLE_CASH)
-def sheet_pdf(day_id: UUID) -> Response:
+def sheet_pdf(till_day_id: UUID) -> Response:
     """Return the sheet of a closed day on paper."""
     actor = current_actor()
     with reading() as book:
-        sheet = read_sheet(book, actor, day_id=day_id)
+        sheet = read_sheet(book, actor, day_id=till_day_id)
         community = get_community(book, actor.community_id)
     if sheet.standing.closing is None:
         raise TillStillOpen(till_number=sheet.standing.day.till_number)
@@ -207,20 +207,20 @@ def sheet_pdf(day_id: UUID) -> Response:
     return answer
 
 
-@blueprint.post("/<uuid:day_id>/sign")
+@blueprint.post("/<uuid:till_day_id>/sign")
 @allow(Permission.HANDLE_CASH)
-def sign(day_id: UUID) -> Response:
+def sign(till_day_id: UUID) -> Response:
     """Sign a closed day as the second person."""
     try:
         with begin() as book:
-            till_days.sign_day(book, current_actor(), day_id=day_id)
+            till_days.sign_day(book, current_actor(), day_id=till_day_id)
     except Refusal as refusal:
         if refusal.status == HTTPStatus.NOT_FOUND:
             raise
         flash(said(refusal), "no")
     else:
         flash(_("Signed."), "ok")
-    return redirect(url_for("till_days.day", day_id=day_id), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("till_days.day", till_day_id=till_day_id), HTTPStatus.SEE_OTHER)
 
 
 # ---------------------------------------------------------------- leaves

@@ -266,7 +266,6 @@
   }
 
   const KEYS = {
-    F1: () => onRow("swap"),
     F2: finish,
     F3: () => onRow("switch"),
     F4: () => push({ action: "find", scan: taken() }),
@@ -275,12 +274,13 @@
     F9: () => handOver(),
     Escape: cancel,
     Delete: () => onRow("remove"),
+    "*": () => onRow("swap"),
     "+": () => onRow("plus"),
     "-": () => onRow("minus"),
     ArrowUp: () => choose(-1),
     ArrowDown: () => choose(1),
   };
-  const EDITING = new Set(["Delete", "+", "-", "ArrowUp", "ArrowDown"]);
+  const EDITING = new Set(["Delete", "*", "+", "-", "ArrowUp", "ArrowDown"]);
 
   // While somebody types into a field, the keys that edit text belong to the field.
   function isEditing() {
