@@ -25,7 +25,7 @@ from timebank.actors import Role
 from timebank.codes import CodeKeys
 from timebank.shop.basket import Line
 from timebank.shop.errors import ReceiptNotFound
-from timebank.shop.goods import set_price
+from timebank.shop.goods import ItemDetails, add_item, set_price
 from timebank.shop.models import EXCHANGE_POINTS_PER_DAY_MAX, ValueBasis
 from timebank.shop.receipts import Receipt, list_own_receipts, read_own_receipt
 from timebank.shop.sale_models import PaysWith
@@ -282,6 +282,22 @@ def test_swapped_goods_need_a_member_and_something_taken(
 
     assert refusal_of(session, world, keys, of_nobody).code == "member_needed"
     assert refusal_of(session, world, keys, for_nothing).code == "basket_empty"
+
+
+def test_a_second_single_piece_is_not_swapped_in(
+    session: Session, world: World, keys: CodeKeys
+) -> None:
+    cup = make_item(session, world, price=12)
+    details = ItemDetails(name="木雕", is_single=True)
+    carving = add_item(session, world.clerk, details=details, nonce=fresh())
+    council = ValueBasis.COUNCIL
+    set_price(session, world.pricer, item_number=carving.number, price_points=12, basis=council)
+    sale = sale_of(world, (cup.number, 1), swaps=(Line(carving.number, 1),))
+
+    do(session, world, keys, sale)
+
+    again = replace(sale, nonce=fresh())
+    assert refusal_of(session, world, keys, again).code == "single_piece"
 
 
 def test_a_swap_found_by_name_asks_the_pin(session: Session, world: World, keys: CodeKeys) -> None:

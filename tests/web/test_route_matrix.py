@@ -89,6 +89,8 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "other_id": nobody,
         "helper_row_id": nobody,
         "held_id": nobody,
+        "day_id": nobody,
+        "move_id": nobody,
         "transaction_id": nobody,
         "policy_id": nobody,
         "webhook_id": other.webhook.id if other and other.webhook else nobody,

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
-from ledger.errors import BalanceTooLow
+from ledger.errors import BalanceTooHigh, BalanceTooLow
 from ledger.ids import new_id
 from ledger.journal import Draft, Leg, post, reverse
 from ledger.schema import TransactionKind
@@ -44,6 +44,7 @@ from timebank.shop.sale_errors import (
     SwapReturnsWhole,
 )
 from timebank.shop.sale_models import FIRST_TILL, Redemption, Refund, RefundLine
+from timebank.shop.stock_errors import SinglePiece
 
 Pieces = dict[int, int]
 """Pieces by the number of their line on the receipt."""
@@ -98,7 +99,8 @@ def give_back(session: Session, actor: Actor, *, wanted: Return) -> Receipt:
         NotAllowed: own_account.
         Invalid: reason_invalid, nonce_invalid, quantity_invalid, till_invalid.
         Refused: already_refunded, returned_too_many (with need and left), swap_returns_whole,
-            drawer_short, item_gone, insufficient (the latter for swaps), nonce_reused.
+            drawer_short, item_gone, insufficient (the latter for swaps), single_piece,
+            nonce_reused.
     """
     actor.require(Permission.KEEP_SHOP)
     check_nonce(wanted.nonce)
@@ -199,6 +201,11 @@ def _book(
         made.transaction_id = post_it(session, actor, receipt, made, pieces)
     except BalanceTooLow as refusal:
         raise _too_low(refusal, receipt, made) from refusal
+    except BalanceTooHigh as refusal:
+        names = {
+            chart.stock_account_code(line.item_number): line.item_name for line in receipt.lines
+        }
+        raise SinglePiece(item_name=names[refusal.details["account"]]) from refusal
     _write(session, made, pieces)
     returns = (*receipt.returns, Returned(made, pieces))
     return replace(receipt, returns=returns, is_replay=False)

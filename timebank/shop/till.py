@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger import clock
-from ledger.errors import BalanceTooLow
+from ledger.errors import BalanceTooHigh, BalanceTooLow
 from ledger.ids import new_id
 from ledger.journal import Draft, post
 from ledger.schema import TransactionKind
+from timebank import chart
 from timebank.actors import Actor, Permission
 from timebank.codes import CodeKeys
 from timebank.people import helpers
@@ -39,6 +40,7 @@ from timebank.shop.sale_errors import (
     TenderedTooLittle,
 )
 from timebank.shop.sale_models import FIRST_TILL, PaysWith, Redemption, RedemptionLine, SwapLine
+from timebank.shop.stock_errors import SinglePiece
 
 __all__ = ["Basket", "Holder", "Line", "Receipt", "Sale", "identify", "read_basket", "redeem"]
 
@@ -104,7 +106,7 @@ def redeem(session: Session, actor: Actor, keys: CodeKeys, *, sale: Sale) -> Rec
             helper_needs_member, not_priced, item_gone (with have and need), limit_reached,
             month_limit_reached, household_limit_reached, exchange_limit_reached, price_changed
             (with the rows), insufficient (with needed and available), tendered_too_little,
-            pin_required, pin_missing, pin_wrong, pin_locked, nonce_reused.
+            single_piece, pin_required, pin_missing, pin_wrong, pin_locked, nonce_reused.
     """
     actor.require(Permission.KEEP_SHOP)
     check_nonce(sale.nonce)
@@ -273,6 +275,9 @@ def _post(
         return post(session, actor.community_id, draft).transaction_id
     except BalanceTooLow as refusal:
         raise booking.lost_race(refusal, basket) from refusal
+    except BalanceTooHigh as refusal:
+        names = {chart.stock_account_code(row.item.number): row.item.name for row in basket.swaps}
+        raise SinglePiece(item_name=names[refusal.details["account"]]) from refusal
 
 
 def _kind(basket: Basket) -> TransactionKind:
