@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ledger import clock
 from ledger.database import Database
 from timebank.codes import CodeKeys
-from timebank.demo import counter, duty, fund, people, service, shop, storeroom
+from timebank.demo import counter, drawer, duty, fund, people, service, shop, storeroom
 from timebank.demo.facts import COMMUNITY_A, COMMUNITY_D, SERVICE_DAY_OF_MONTH, CommunityFacts
 from timebank.demo.people import Town
 from timebank.demo.service import Held
@@ -107,6 +107,7 @@ def _tell(told: Telling, street: Street, facts: CommunityFacts, started_at: date
         duty.keep_watch(told.session, town)
         shop.keep_one(told.session, town)
         storeroom.fill(told.session, told.keys, town)
+        drawer.tell(told.session, told.keys, town)
         counter.tell(told.session, told.keys, town, clock.now())
         fund.tell(told.session, told.keys, town, started_at)
     told.end_chapter()
