@@ -92,13 +92,8 @@ class WholeNumber(Strict):
             maximum: largest value accepted.
             kwargs: as of a marshmallow field.
         """
-        metadata = {
-            "type": "integer",
-            "minimum": minimum,
-            "maximum": maximum,
-            **kwargs.pop("metadata", {}),
-        }
-        super().__init__(metadata=metadata, **kwargs)
+        bounds = {"type": "integer", "minimum": minimum, "maximum": maximum}
+        super().__init__(metadata=bounds | kwargs.pop("metadata", {}), **kwargs)
         self.minimum = minimum
         self.maximum = maximum
 
@@ -354,13 +349,8 @@ class Identifier(Strict):
 
     def __init__(self, **kwargs: Any) -> None:
         """Take no argument but those of a field."""
-        metadata = {
-            "type": "string",
-            "format": "uuid",
-            "pattern": UUID_PATTERN,
-            **kwargs.pop("metadata", {}),
-        }
-        super().__init__(metadata=metadata, **kwargs)
+        form = {"type": "string", "format": "uuid", "pattern": UUID_PATTERN}
+        super().__init__(metadata=form | kwargs.pop("metadata", {}), **kwargs)
 
     def _serialize(self, value: UUID | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else str(value)

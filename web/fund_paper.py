@@ -15,6 +15,7 @@ from timebank.commons.fund_statements import FundStatement
 from timebank.commons.models import DonationState
 from timebank.commons.statements import Books
 from timebank.people.models import Community
+from web.capital_amount import in_capitals
 from web.fund_words import UNITS, fund, unit_amount
 from web.i18n import _, full_day, language, say, yuan_figure
 from web.pdf import fonts
@@ -53,6 +54,7 @@ def receipt_pdf(
             "rows": [
                 ["捐款人 Donor", donor or "匿名 anonymous"],
                 ["金额 Amount", f"{yuan_figure(made.amount_fen)} 元 yuan"],
+                ["大写 In words", in_capitals(made.amount_fen)],
                 ["方式 Method", {"cash": "现金 cash"}.get(made.method, "转账 bank transfer")],
                 ["用途 Fund", _fund_name(given)],
                 ["日期 Date", made.received_on.isoformat()],

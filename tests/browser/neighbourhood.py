@@ -17,6 +17,7 @@ from ledger import clock, seal
 from ledger.database import Database
 from ledger.ids import new_id
 from tests.browser import counting, storeroom
+from tests.browser.common_money import keep_money
 from tests.browser.proposals import propose_rule
 from tests.browser.watch import keep_watch
 from tests.makers import PASSWORD, SignIn
@@ -220,8 +221,9 @@ def _doubt(session: Session, place: Neighbourhood) -> None:
 
 
 def _propose(session: Session, place: Neighbourhood) -> None:
-    """Let the social worker propose a points rule with something of everything."""
+    """Let the social worker propose a points rule, and count and release money of the fund."""
     desk = place.actor("social_worker")
+    keep_money(session, place.actor("clerk"), place.actor("leader"), desk)
     place.proposal_id = propose_rule(session, desk, place.today.site_id)
 
 

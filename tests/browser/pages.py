@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from werkzeug.routing import Rule
 
 from ledger import clock
-from tests.browser import counting, storeroom
+from tests.browser import common_money, counting, storeroom
 from tests.browser.site import Site
 from timebank import codes
 from timebank.actors import PERMISSIONS, Permission, Role
@@ -32,6 +32,7 @@ NOT_PAGES = frozenset(
         *("serve_asset", "goods.photo", "books.proof", "calendar.feed"),
         *("api-docs.openapi_json", "rosters.download", "labels.pdf", "workshops.template"),
         *("valuation.excel", "valuation.csv", "till_days.sheet_pdf"),
+        *("fund.receipt", "projects.picture", "public_fund.picture"),
     }
 )
 LOWER_CASE = re.compile("/[a-z]/<")
@@ -106,6 +107,11 @@ def arguments(site: Site) -> dict[str, object]:
         "volunteer.day.occasion_id": place.next_month.id,
         "book": "points",
         "books.show.code": place.community.code,
+        "public_fund.show.code": place.community.code,
+        "public_fund.project.code": place.community.code,
+        "public_fund.project.number": common_money.PROJECT_NUMBER,
+        "projects.show.number": common_money.PROJECT_NUMBER,
+        "donation_id": common_money.waiting(site.database, place.community.community_id)[0],
         "calendar.show.code": place.community.code,
         "series_id": place.next_month.series_id,
         "member_id": place.people["volunteer"].id,

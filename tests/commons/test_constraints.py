@@ -5,9 +5,25 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from ledger import clock
 from ledger.database import Database
-from tests.commons.makers import World, approved, enter, fen_of, give, restrict, spend
+from ledger.errors import BalanceTooHigh, BalanceTooLow
+from ledger.journal import Draft, Leg, post
+from tests.commons.makers import (
+    KEYS,
+    World,
+    approved,
+    enter,
+    fen_of,
+    gift,
+    give,
+    photo,
+    plan,
+    restrict,
+    spend,
+)
 from tests.shop.makers import fresh
+from timebank import chart
 from timebank.commons import projects, reporting, reversals
 from timebank.commons.donations import record
 from timebank.commons.models import FundRegister
@@ -20,8 +36,6 @@ KEPT = ("fund_register", "money_donation", "project", "expense")
 @pytest.fixture
 def history(session: Session, world: World) -> World:
     """A fund, donations counted, recorded and taken back, a project with one of everything."""
-    from tests.commons.makers import KEYS, gift, photo, plan
-
     restrict(session, world)
     give(session, world, 200_00)
     undone = give(session, world, 5_00)
@@ -208,11 +222,6 @@ def test_a_fund_and_a_line_are_never_overspent_by_hand(
     session: Session, world: World, database: Database
 ) -> None:
     """The ledger holds the floor of a restricted fund and the ceiling of a line."""
-    from ledger import clock
-    from ledger.errors import BalanceTooHigh, BalanceTooLow
-    from ledger.journal import Draft, Leg, post
-    from timebank import chart
-
     fund = restrict(session, world)
     give(session, world, 50_00, fund_number=fund.number)
     give(session, world, 500_00)

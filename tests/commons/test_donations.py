@@ -6,7 +6,17 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ledger.errors import NotAllowed
-from tests.commons.makers import KEYS, TODAY, World, fen_of, gift, give, restrict
+from tests.commons.makers import (
+    KEYS,
+    TODAY,
+    World,
+    approved,
+    fen_of,
+    gift,
+    give,
+    make_world,
+    restrict,
+)
 from tests.shop.makers import fresh
 from timebank.actors import Actor
 from timebank.commons import donations, reversals
@@ -174,8 +184,6 @@ def test_a_donation_is_taken_back_by_another_with_a_reason(session: Session, wor
 
 
 def test_a_donation_that_went_on_cannot_be_taken_back(session: Session, world: World) -> None:
-    from tests.commons.makers import approved
-
     made = give(session, world, 100_00)
     approved(session, world, 60_00)
 
@@ -187,8 +195,6 @@ def test_a_donation_that_went_on_cannot_be_taken_back(session: Session, world: W
 
 
 def test_another_communitys_donation_is_not_there(session: Session, world: World) -> None:
-    from tests.commons.makers import make_world
-
     other = make_world(session, code="A")
     made = donations.record(session, other.actor("clara"), KEYS, gift=gift())
 

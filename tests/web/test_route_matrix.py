@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from ledger.database import Database
 from tests.browser import counting, storeroom
+from tests.browser.common_money import waiting
 from tests.browser.neighbourhood import Neighbourhood, build
 from tests.makers import SignIn, make_community, make_member, make_sign_in
 from tests.visitors import csrf_token, sign_in
@@ -92,9 +93,9 @@ def _values(other: Neighbourhood | None = None, slot_id: object = None) -> dict[
         "donation_id": nobody,
         "expense_id": nobody,
         "month_end_id": nobody,
-        "project_number": NOBODYS_NUMBER,
         "day_id": nobody,
         "move_id": nobody,
+        "project_number": 1 if other else NOBODYS_NUMBER,
         "transaction_id": nobody,
         "policy_id": nobody,
         "webhook_id": other.webhook.id if other and other.webhook else nobody,
@@ -214,7 +215,9 @@ def test_another_communitys_rows_are_not_there(
         slot_id = session.scalars(
             sa.select(Slot.id).where(Slot.occasion_id == other.today.id)
         ).first()
+    donation_id, expense_id = waiting(database, other.community.community_id)
     values = _values(other, slot_id) | storeroom.ids(database) | counting.ids(database)
+    values |= {"donation_id": donation_id, "expense_id": expense_id}
     leaked = []
 
     for step in _steps(app):
