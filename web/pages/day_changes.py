@@ -12,6 +12,7 @@ from timebank.errors import Refusal
 from timebank.service import calendar, changes, moving, repeating, waiting
 from timebank.service.changes import Concern
 from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
+from web import service_words
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
 from web.fields import Date, Identifier, Text, WholeNumber
@@ -108,7 +109,7 @@ def move(occasion_id: UUID) -> Answer:
             _show_at(form, refusal, {"wrong_times": "start_time", "day_taken": "occurs_on"})
         else:
             if is_moved:
-                flash(_("Moved. Everybody on the list has a message."), "ok")
+                flash(_("Moved. Everybody on the list has been told."), "ok")
             else:
                 flash(
                     _("It is planned for that day and time already; nothing was changed."), "wait"
@@ -136,7 +137,7 @@ def set_details(occasion_id: UUID) -> Answer:
             _show_at(form, refusal, {**wrong, "not_a_leader": "leader_member_id"})
         else:
             if is_told:
-                flash(_("Changed. Everybody on the list has a message."), "ok")
+                flash(_("Changed. Everybody on the list has been told."), "ok")
             else:
                 flash(_("Saved.") if is_changed else _("Nothing was changed."), "ok")
             return redirect(url_for("days.show", occasion_id=occasion_id))
@@ -163,7 +164,7 @@ def leave_queue(occasion_id: UUID, slot_id: UUID, member_id: UUID) -> Response:
     """Take somebody out of the queue."""
     with begin() as session:
         waiting.leave(session, current_actor(), slot_id=slot_id, member_id=member_id)
-    flash(_("Out of the queue."), "ok")
+    flash(_("Off the waiting list."), "ok")
     return redirect(url_for("days.show", occasion_id=occasion_id))
 
 
@@ -215,7 +216,7 @@ def end(series_id: UUID) -> Answer:
             _show_at(form, refusal, {})
         else:
             if is_agreed:
-                flash(_("Ended; %(count)s planned days are called off.", count=told_days), "ok")
+                flash(service_words.ended(told_days), "ok")
                 return redirect(url_for("days.series"))
     return _series_page(series_id, ending=form, concern=concern), form.status
 

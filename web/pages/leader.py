@@ -22,7 +22,8 @@ from web.api import Args
 from web.auth import allow, current_actor, current_standing
 from web.fields import Choice, Identifier, Text
 from web.forms import Form
-from web.i18n import N_, _, duration, said
+from web.i18n import N_, _, duration, ngettext, said
+from web.i18n import points as said_points
 from web.leader_words import said_to_leader
 from web.menu import Entry
 from web.qr import qr_svg
@@ -169,22 +170,32 @@ def confirm(occasion_id: UUID) -> Answer:
             minutes, points = done.minutes, done.points
     except Invalid as refusal:
         return _confirm_page(occasion_id, sent, said(refusal)), refusal.status
-    facts = {"count": posted, "duration": duration(minutes), "points": points}
     if posted:
-        flash(
-            _("%(count)s people are in the book: %(duration)s, %(points)s points.", **facts), "ok"
+        told = ngettext(
+            "One person is in the book: %(worth)s.",
+            "%(count)s people are in the book: %(worth)s.",
+            posted,
+            count=posted,
+            worth=f"{duration(minutes)}{_(', ')}{said_points(points)}",
         )
+        flash(told, "ok")
     if overruled:
         flash(
             _(
-                "%(names)s: somebody settled this otherwise before you; nothing was changed. See"
-                " the list below.",
+                "%(names)s: somebody settled this differently before you; nothing was changed. "
+                "See the list below.",
                 names=overruled,
             ),
             "no",
         )
     if waiting:
-        flash(_("%(count)s rows still wait, see below.", count=waiting), "wait")
+        told = ngettext(
+            "One row still waits, see below.",
+            "%(count)s rows still wait, see below.",
+            waiting,
+            count=waiting,
+        )
+        flash(told, "wait")
         return _confirm_page(occasion_id, sent, "")  # with what was chosen for the rows that wait
     return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
 

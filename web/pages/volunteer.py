@@ -159,7 +159,10 @@ def wait(slot_id: UUID) -> Response:
     with begin() as session:
         asked = waiting.wait(session, current_actor(), slot_id=slot_id)
         occasion_id = calendar.occasion_of(session, current_actor(), asked.slot_id)
-    flash(_("You wait for a place. When one comes free it is yours, and you get a message."), "ok")
+    told = _(
+        "You are on the waiting list. When a place comes free it is yours, and you get a message."
+    )
+    flash(told, "ok")
     return redirect(url_for("volunteer.day", occasion_id=occasion_id))
 
 
@@ -170,7 +173,7 @@ def leave(slot_id: UUID) -> Response:
     with begin() as session:
         left = waiting.leave(session, current_actor(), slot_id=slot_id)
         occasion_id = calendar.occasion_of(session, current_actor(), left.slot_id)
-    flash(_("You no longer wait for a place."), "ok")
+    flash(_("You are no longer on the waiting list."), "ok")
     return redirect(url_for("volunteer.day", occasion_id=occasion_id))
 
 
