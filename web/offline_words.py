@@ -52,7 +52,7 @@ def page_words() -> dict[str, object]:
     """Return every sentence that the page needs without us, in the reader's language."""
     spoken = {**REASON_MESSAGES, **leader_words.MESSAGES}
     reasons = {str(key): template for key, template in spoken.items()} | KEPT
-    effects = {**EFFECT_MESSAGES, Effect.CHECK_OUT: leader_words.CHECKED_OUT}
+    effects = {**EFFECT_MESSAGES, Effect.CHECK_OUT: service_words.CHECKED_OUT}
     return {
         "reasons": {key: say(text, {}) for key, text in reasons.items()},
         "effects": {key: say(text, {}) for key, text in effects.items()},

@@ -127,15 +127,16 @@ def _rates(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:
     else:
         yield N_("Time alone earns no points, except where said below."), {}
     by_hour = N_("%(name)s: %(points)s an hour.")
-    per_hour = map(_in_points, (rule.points_per_hour_by_category, rule.points_per_hour_by_place))
-    yield from _each(by_hour, "points", *per_hour, places)
+    by_kind = _in_points(rule.points_per_hour_by_category)
+    by_place = _in_points(rule.points_per_hour_by_place)
+    yield from _each(by_hour, "points", by_kind, by_place, places)
     if rule.points_per_attendance:
         template = N_("Taking part earns %(points)s each time, however long.")
         yield template, {"points": _Points(rule.points_per_attendance)}
     by_time = N_("%(name)s: %(points)s for taking part each time, however long.")
-    by_name = rule.points_per_attendance_by_category, rule.points_per_attendance_by_place
-    per_time = map(_in_points, by_name)
-    yield from _each(by_time, "points", *per_time, places)
+    by_kind = _in_points(rule.points_per_attendance_by_category)
+    by_place = _in_points(rule.points_per_attendance_by_place)
+    yield from _each(by_time, "points", by_kind, by_place, places)
 
 
 def _factors(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:

@@ -8,11 +8,11 @@ from timebank.contributions import Category, Provenance
 from timebank.rewards.awards import Reason as PointsReason
 from timebank.service.answers import Answer
 from timebank.service.attendance import Waiting
-from timebank.service.decide import Decision, Reason, Status, Verdict
+from timebank.service.decide import Decision, Effect, Reason, Status, Verdict
 from timebank.service.flags import Flag
 from timebank.service.models import AttendanceState, OccasionKind, OccasionStatus
 from timebank.service.recurrence import Frequency, Recurrence, read_recurrence
-from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, is_chinese, ngettext, points, say
+from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, duration, is_chinese, ngettext, points, say
 
 CATEGORIES: Final = {
     Category.ENVIRONMENT: N_("environment watch"),
@@ -85,6 +85,8 @@ ADVICE: Final = {
     Reason.LIST_CONFIRMED: N_("Please tell the leader if this is not right."),
     Reason.NEEDS_LEAD: N_("Your time is already running. Please show yourself to the leader."),
 }
+CHECKED_OUT: Final = N_("Checked out at %(since)s after %(stay)s.")
+"""Instead of a number of minutes alone."""
 VERDICT_REASONS: Final = {
     Verdict.INVALID: Reason.INVALID,
     Verdict.BAD_SIGNATURE: Reason.BAD_SIGNATURE,
@@ -105,6 +107,9 @@ ORDINALS: Final = {
 
 def answer(given: Answer | Decision) -> str:
     """Return what a scan was answered, in the reader's language."""
+    if given.reason is None and given.effect is Effect.CHECK_OUT:
+        stay = duration(int(given.details["minutes"]))
+        return say(CHECKED_OUT, {**given.details, "stay": stay})
     return say(given.message, given.details)
 
 
@@ -161,24 +166,26 @@ def planned(count: int) -> str:
     """Return how many days a series now has more."""
     if not count:
         return say(N_("Every day of the coming year is planned already."), {})
-    return ngettext(
+    said: str = ngettext(
         "One service day is planned for the coming year.",
         "%(count)s service days are planned for the coming year.",
         count,
         count=count,
     )
+    return said
 
 
 def ended(count: int) -> str:
     """Return how many days went with a series that was ended."""
     if not count:
         return say(N_("Ended; no planned day had to be called off."), {})
-    return ngettext(
+    said: str = ngettext(
         "Ended; one planned day is called off.",
         "Ended; %(count)s planned days are called off.",
         count,
         count=count,
     )
+    return said
 
 
 def _every(read: Recurrence, single: str, several: str, days: str) -> str:

@@ -237,6 +237,24 @@ class WrongTimes(Invalid):
     message = N_("The times %(times)s cannot be used: expected %(expected)s.")
 
 
+class WrongClock(WrongTimes):
+    """What was typed is no time of day; details: times, field."""
+
+    message = N_("“%(times)s” is not a time of day. Write times like 9:00 or 21:30.")
+
+
+class PastTime(WrongTimes):
+    """A time that has gone by already; details: times, now."""
+
+    message = N_("%(times)s has gone by already: it is %(now)s now.")
+
+
+class FutureTime(WrongTimes):
+    """A time that is written in before it has come; details: times, now."""
+
+    message = N_("%(times)s is still to come: it is %(now)s now. Write it in once it is over.")
+
+
 class WrongLength(WrongTimes):
     """A slot is too short or too long; details: times, hours, minutes, expected."""
 
@@ -251,6 +269,12 @@ class WrongLeave(WrongTimes):
     """A time of leaving outside slot and stay; details: name, times, expected."""
 
     message = N_("%(name)s cannot have left at %(times)s: expected %(expected)s.")
+
+
+class NoLeave(WrongTimes):
+    """Who left early has a time of leaving; details: name, expected."""
+
+    message = N_("When did %(name)s leave? Type a time within %(expected)s.")
 
 
 class UnknownPerson(Invalid):

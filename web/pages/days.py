@@ -161,7 +161,7 @@ def create() -> Answer:
         except Refusal as refusal:
             form.refuse(refusal, _field(refusal))
         else:
-            flash(_("Planned."), "ok")
+            flash(_("Planned. People can sign up now, or be added below."), "ok")
             return redirect(url_for("days.show", occasion_id=occasion_id))
     return _activity_page("days/new.html", form), form.status
 
@@ -321,7 +321,7 @@ def _field(refusal: Refusal) -> str:
         "never_occurs": "rule",
         "not_a_leader": "leader_member_id",
     }
-    return fields.get(refusal.code, str(refusal.details.get("field", "")))
+    return str(refusal.details.get("field") or fields.get(refusal.code, ""))
 
 
 def _activity_page(template: str, form: Form) -> str:

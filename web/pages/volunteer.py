@@ -8,6 +8,7 @@ import marshmallow as ma
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from timebank import clock
 from timebank.actors import Permission
 from timebank.service import calendar, record, signup, waiting
 from timebank.service.attended import attended
@@ -128,7 +129,7 @@ def day(occasion_id: UUID) -> str:
         lines = calendar.slots_of(session, current_actor(), occasion_id)
         slots = [line.slot for line in lines]
         clashes = signup.clashes(session, current_actor(), occasion_id=occasion_id, slots=slots)
-    return render_template("volunteer/day.html", lines=lines, clashes=clashes)
+    return render_template("volunteer/day.html", lines=lines, clashes=clashes, now=clock.now())
 
 
 @blueprint.post("/days/sign-up/<uuid:slot_id>")
