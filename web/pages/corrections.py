@@ -216,7 +216,12 @@ def agree(correction_id: UUID) -> Answer:
     def change(session: Session) -> None:
         corrections.agree(session, current_actor(), correction_id=correction_id)
 
-    return _decided(correction_id, Form(RefuseForm), change, _("The row and the book are correct."))
+    return _decided(
+        correction_id,
+        Form(RefuseForm),
+        change,
+        _("Corrected: the list and the book say the same now."),
+    )
 
 
 @blueprint.post("/desk/corrections/<uuid:correction_id>/refuse")
