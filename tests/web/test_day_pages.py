@@ -172,3 +172,18 @@ def test_times_of_coming_are_shown_once_it_has_begun(day: Day) -> None:
 
     assert "计入" not in before
     assert "计入" in after
+
+
+def test_too_few_places_are_refused_on_the_same_page(day: Day) -> None:
+    alice, page = day.browsers["alice"], f"/desk/days/{day.occasion_id}"
+    for name in ("alice", "dora"):
+        person = {"member_id": str(day.people[name].id), "slot_id": str(day.slot_id)}
+        assert send(alice, f"{page}/sign-up", person, page=page).status_code == 302
+
+    address = f"{page}/places/{day.slot_id}"
+    answer = send(alice, address, {"capacity": "1"}, page=f"{page}/change")
+
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert text.count("3 人，1 个名额不够") == 1
+    assert 'id="places"' in text

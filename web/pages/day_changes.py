@@ -11,13 +11,14 @@ from timebank.actors import Permission
 from timebank.errors import Refusal
 from timebank.service import calendar, changes, moving, repeating, waiting
 from timebank.service.changes import Concern
+from timebank.service.errors import PlacesTaken
 from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
 from web import service_words
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
 from web.fields import Date, Identifier, Text, WholeNumber
 from web.forms import Form
-from web.i18n import N_, _, local
+from web.i18n import N_, _, local, said
 from web.session import begin, reading
 
 blueprint = Blueprint("day_changes", __name__, url_prefix="/desk/days")
@@ -152,8 +153,12 @@ def set_places(occasion_id: UUID, slot_id: UUID) -> Answer:
     if not form.is_valid:
         flash(form.summary()[0].text, "no")
         return _change_page(occasion_id, None), form.status
-    with begin() as session:
-        changes.set_capacity(session, current_actor(), slot_id=slot_id, **form.data)
+    try:
+        with begin() as session:
+            changes.set_capacity(session, current_actor(), slot_id=slot_id, **form.data)
+    except PlacesTaken as refusal:
+        flash(said(refusal), "no")
+        return _change_page(occasion_id, None), refusal.status
     flash(_("Saved."), "ok")
     return redirect(url_for("days.show", occasion_id=occasion_id))
 
