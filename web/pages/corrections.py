@@ -153,7 +153,7 @@ def explain(dispute_id: UUID) -> Answer:
             flash(_("What you wrote was not sent: %(text)s", text=form.data["text"]), "no")
         form.refuse(refusal)
         return _list_page({dispute_id: form}, form), refusal.status
-    flash(_("Your explanation stands on the volunteer's page."), "ok")
+    flash(_("The volunteer can read your explanation now."), "ok")
     return redirect(url_for("corrections.list_open"), HTTPStatus.SEE_OTHER)
 
 
