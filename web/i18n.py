@@ -55,6 +55,19 @@ def N_(template: str) -> str:  # noqa: N802  # the name that catalog extraction 
 # ---------------------------------------------------------------- catalogs
 
 
+class OneForm(Translations):
+    """A catalog of a language without plurals: its sentences for one and for several stand apart.
+
+    So every msgid of `ngettext` is an ordinary one, and no .po file knows of plural forms.
+    """
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        """Return the translation of the sentence that English says of this number."""
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+    ungettext = ngettext
+
+
 class Catalogs(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
     """A domain whose catalogs were read from .po files at start; English needs none."""
 
@@ -80,7 +93,7 @@ def translations_of(locale: str) -> NullTranslations:
     compiled = io.BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)
-    return Translations(compiled)
+    return OneForm(compiled)
 
 
 def init(app: Flask) -> None:
@@ -185,11 +198,15 @@ def signed(number: int) -> str:
     return "+" + amount(number) if number > 0 else amount(number)
 
 
-def points(number: int) -> str:
-    """Return points with their word: 35 积分, 35 points."""
-    return (
-        f"{amount(number)} 积分" if is_chinese() else f"{amount(number)} {_plural(number, 'point')}"
-    )
+def points(number: int, locale: str = "") -> str:
+    """Return points with their word: 35 积分, 35 points.
+
+    Args:
+        number: how many.
+        locale: `zh` or `en`; empty: the reader's.
+    """
+    word = "积分" if (locale or language()) == "zh" else _plural(number, "point")
+    return f"{amount(number)} {word}"
 
 
 def yuan_figure(fen: int) -> str:
@@ -249,6 +266,13 @@ def weekday(value: date | datetime) -> str:
     """Return 周一 or Mon."""
     place = _local_date(value).weekday()
     return f"周{WEEKDAYS_ZH[place]}" if is_chinese() else WEEKDAYS_EN[place]
+
+
+def short_day(value: date, locale: str) -> str:
+    """Return 11月9日 or 9 Nov, for a text that is read on no page."""
+    if locale == "zh":
+        return f"{value.month}月{value.day}日"
+    return f"{value.day} {MONTHS_EN[value.month - 1]}"
 
 
 def full_day(value: date | datetime) -> str:

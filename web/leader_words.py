@@ -7,7 +7,7 @@ leader. Whatever speaks to nobody in particular is said in the words of `service
 from typing import Final
 
 from timebank.service.answers import Answer, stored_answer
-from timebank.service.decide import Effect, Reason, Status
+from timebank.service.decide import Reason, Status
 from timebank.service.models import ScanEvent
 from web import service_words
 from web.i18n import N_, is_chinese, say
@@ -25,7 +25,6 @@ MESSAGES: Final = {
     Reason.NEEDS_LEAD: N_("Checked in at %(since)s; somebody else still has to agree."),
 }
 """Instead of the reasons that speak to the volunteer."""
-CHECKED_OUT: Final = N_("Checked out at %(since)s after %(minutes)s minutes.")
 ADVICE: Final = {
     Reason.INVALID: CARD_AGAIN,
     Reason.BAD_SIGNATURE: CARD_AGAIN,
@@ -63,8 +62,6 @@ def said_to_leader(answer: Answer) -> str:
 def _message(answer: Answer) -> str:
     if answer.reason in MESSAGES:
         return say(MESSAGES[answer.reason], answer.details)
-    if answer.reason is None and answer.effect is Effect.CHECK_OUT:
-        return say(CHECKED_OUT, answer.details)
     return service_words.answer(answer)
 
 

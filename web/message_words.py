@@ -1,5 +1,6 @@
 """How messages are said: on the page in the reader's language, in a letter in the house's own."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Flask
@@ -7,13 +8,23 @@ from flask import Flask
 from timebank.messages.models import Message, MessageKind
 from timebank.messages.sending import Compose, Content
 from timebank.settings import Settings
-from web.i18n import N_, duration, language, say, say_in, spoken_days, translations_of
+from web.i18n import (
+    N_,
+    duration,
+    language,
+    points,
+    say,
+    say_in,
+    short_day,
+    spoken_days,
+    translations_of,
+)
 
 TEXTS: Final = {
     MessageKind.CALLED_OFF: N_("%(title)s, %(when)s, has been called off: %(reason)s"),
     MessageKind.SERIES_ENDED: N_(
-        "%(title)s does not take place any more: %(count)s days that you meant to come to are "
-        "called off, the first on %(when)s. %(reason)s"
+        "%(title)s no longer takes place: %(count)s days that you had signed up for are called "
+        "off, the first on %(when)s. %(reason)s"
     ),
     MessageKind.MOVED: N_(
         "%(title)s has been moved from %(before)s to %(when)s, %(place)s. Your sign-up goes with "
@@ -29,21 +40,23 @@ TEXTS: Final = {
     ),
     MessageKind.PASSED_OVER: N_(
         "A place at %(title)s, %(when)s, came free, but you could not take it: you are busy at "
-        "that time, or suspended. It went on, and you no longer wait."
+        "that time, or suspended. It went to the next in line, and you are no longer on the "
+        "waiting list."
     ),
     MessageKind.REMINDER: N_("Tomorrow: %(title)s, %(when)s, %(place)s."),
     MessageKind.DUTY_PLANNED: N_(
-        "%(title)s: you have %(added)s shifts, the first on %(when)s. Look at them under My shifts."
+        "%(title)s: %(added)s new shifts for you, the first on %(when)s. Look at them under My "
+        "shifts."
     ),
     MessageKind.DUTY_CHANGED: N_(
-        "%(title)s has changed: %(added)s shifts are new for you, %(removed)s are not yours any "
-        "more, the first on %(when)s. Look at them under My shifts."
+        "%(title)s has changed. New shifts for you: %(added)s; no longer yours: %(removed)s; the "
+        "first on %(when)s. Look at them under My shifts."
     ),
     MessageKind.SWAP_ASKED: N_(
         "A colleague asks you to take a shift: %(title)s, %(when)s, %(place)s. Answer under My "
         "shifts."
     ),
-    MessageKind.SWAP_WAITS: N_("A swap waits for your yes: %(title)s, %(when)s, %(place)s."),
+    MessageKind.SWAP_WAITS: N_("A swap is waiting for your yes: %(title)s, %(when)s, %(place)s."),
     MessageKind.SWAP_DECLINED: N_(
         "Your colleague cannot take this shift: %(title)s, %(when)s, %(place)s. It is still yours."
     ),
@@ -54,8 +67,8 @@ TEXTS: Final = {
         "The leader did not agree to the swap, nothing has changed: %(title)s, %(when)s, %(place)s."
     ),
     MessageKind.MOVED_WAITING: N_(
-        "%(title)s has been moved from %(before)s to %(when)s, %(place)s. You still wait for a "
-        "place; it is not yours yet. Wait no longer if you cannot come."
+        "%(title)s has been moved from %(before)s to %(when)s, %(place)s. You are still waiting"
+        " for a place; it is not yours yet. Leave the waiting list if you cannot come."
     ),
     MessageKind.ROW_CORRECTED: N_(
         "Your service was corrected: %(title)s, %(on)s. Before: %(was)s. Now: %(worth)s."
@@ -67,7 +80,7 @@ TEXTS: Final = {
     ),
     MessageKind.SCAN_WAITS: N_(
         "%(title)s, %(when)s: your scan on the device without a network does not count yet. "
-        "Somebody looks at it first."
+        "Somebody has to look at it first."
     ),
     MessageKind.SCAN_ENTERED: N_(
         "%(title)s, %(when)s: your scan on the device without a network was looked at. Noted now: "
@@ -81,7 +94,17 @@ TEXTS: Final = {
         "What you made, %(title)s, went to a neighbour on %(on)s. Thank you."
     ),
 }
-WORTH: Final = N_("%(stay)s, %(duration)s counted, %(points)s points")
+TEXTS_OF_ONE: Final = {
+    MessageKind.SERIES_ENDED: N_(
+        "%(title)s no longer takes place: the day that you had signed up for, %(when)s, is called "
+        "off. %(reason)s"
+    ),
+    MessageKind.DUTY_PLANNED: N_(
+        "%(title)s: a new shift for you, %(when)s. Look at it under My shifts."
+    ),
+}
+"""Instead of the sentences that speak of several."""
+WORTH: Final = N_("%(stay)s, %(duration)s counted, %(points)s")
 STAYED: Final = N_("%(stay)s, %(duration)s on site")
 CAME: Final = N_("checked in at %(time)s")
 NOTHING: Final = N_("nothing counted")
@@ -97,7 +120,7 @@ SUBJECTS: Final = {
     MessageKind.DUTY_PLANNED: N_("Your shifts"),
     MessageKind.DUTY_CHANGED: N_("Your shifts have changed"),
     MessageKind.SWAP_ASKED: N_("Can you take a shift?"),
-    MessageKind.SWAP_WAITS: N_("A swap waits"),
+    MessageKind.SWAP_WAITS: N_("A swap is waiting"),
     MessageKind.SWAP_DECLINED: N_("No swap"),
     MessageKind.SWAP_AGREED: N_("Swapped"),
     MessageKind.SWAP_REFUSED: N_("No swap"),
@@ -105,7 +128,7 @@ SUBJECTS: Final = {
     MessageKind.ROW_CORRECTED: N_("Corrected"),
     MessageKind.QUESTION_ANSWERED: N_("Your question is answered"),
     MessageKind.SCAN_DIFFERS: N_("Your scan"),
-    MessageKind.SCAN_WAITS: N_("Your scan waits"),
+    MessageKind.SCAN_WAITS: N_("Your scan is waiting"),
     MessageKind.SCAN_ENTERED: N_("Your scan is written in"),
     MessageKind.SCAN_DISMISSED: N_("Your scan does not count"),
     MessageKind.GOODS_GONE: N_("A neighbour has it now"),
@@ -139,7 +162,8 @@ PLACE_OF_INBOX: Final = N_("Read it in the application: %(address)s")
 
 def text(message: Message) -> str:
     """Return what a message says, in the reader's language."""
-    return say(TEXTS[message.kind], _with_worth(message.facts, language()))
+    template = _template(message.kind, message.facts)
+    return say(template, _with_worth(message.facts, language()))
 
 
 def subject(message: Message) -> str:
@@ -159,18 +183,24 @@ def composer(settings: Settings) -> Compose:
         said = {name: _plain(value, locale) for name, value in _with_worth(facts, locale).items()}
         page = f"/record/{facts['row']}" if "row" in facts else "/me/messages"
         place = catalog.gettext(PLACE_OF_INBOX) % {"address": f"{settings.base_url}{page}"}
-        sentence = catalog.gettext(TEXTS[kind]) % said
+        sentence = catalog.gettext(_template(kind, facts)) % said
         headline = f"{catalog.gettext(SUBJECTS[kind])}: {said['title']}"
         return Content(headline, f"{sentence}\n\n{place}\n")
 
     return compose
 
 
+def _template(kind: MessageKind, facts: Mapping[str, Any]) -> str:
+    if facts.get("count", facts.get("added")) == 1 and kind in TEXTS_OF_ONE:
+        return TEXTS_OF_ONE[kind]
+    return TEXTS[kind]
+
+
 def _plain(value: str | int, locale: str) -> str | int:
-    """Return 11月9日 9:00 for 2026-11-09 9:00, in a Chinese letter; everything else as it is."""
-    if not isinstance(value, str) or locale != "zh":
+    """Return 11月9日 9:00 or 9 Nov 9:00 for 2026-11-09 9:00; everything else as it is."""
+    if not isinstance(value, str):
         return value
-    return spoken_days(value, lambda day: f"{day.month}月{day.day}日")
+    return spoken_days(value, lambda day: short_day(day, locale))
 
 
 def _with_worth(facts: dict[str, Any], locale: str) -> dict[str, Any]:
@@ -192,8 +222,11 @@ def _worth(facts: dict[str, Any], before: str, locale: str) -> str:
     minutes = facts[f"{before}minutes"]
     if not minutes:
         return say_in(locale, NOTHING, {})
-    stay, points = facts[f"{before}stay"], facts[f"{before}points"]
-    details = {"stay": stay, "duration": duration(minutes, locale), "points": points}
+    details = {
+        "stay": facts[f"{before}stay"],
+        "duration": duration(minutes, locale),
+        "points": points(facts[f"{before}points"], locale),
+    }
     return say_in(locale, WORTH, details)
 
 
@@ -202,11 +235,11 @@ def mail(email: str, is_mail_on: bool) -> str:
     if email and is_mail_on:
         return say(N_("Messages go to %(email)s too."), {"email": email})
     if email:
-        template = N_("%(email)s is kept, but this house sends no e-mail at present.")
+        template = N_("%(email)s is kept, but no e-mail is sent from here at present.")
         return say(template, {"email": email})
     if is_mail_on:
         return say(N_("No address: messages stand in the application only."), {})
-    return say(N_("This house sends no e-mail at present; messages stand in the application."), {})
+    return say(N_("No e-mail is sent from here at present; messages stand in the application."), {})
 
 
 def init(app: Flask) -> None:

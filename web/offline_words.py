@@ -17,14 +17,14 @@ KEPT: Final = {
 }
 """Answers of a device that does not know; what it keeps counts once the book has looked."""
 LABELS: Final = {
-    "check_in": N_("Check in for them"),
-    "check_out": N_("Check out for them"),
+    "check_in": N_("Check them in"),
+    "check_out": N_("Check them out"),
     "unnamed": N_("Not on this list"),
     "failed": N_("This device could not keep the scan. Please write it on the paper list."),
     "in_review": N_("looked at by a person"),
-    "sent_all": N_("Sent: %(entered)s scans are in the book."),
+    "sent_all": N_("Sent. Scans now in the book: %(entered)s."),
     "sent_some": N_(
-        "Sent: %(entered)s scans are in the book, %(review)s wait for somebody to look: %(names)s"
+        "Sent. Scans now in the book: %(entered)s; still to be looked at: %(review)s (%(names)s)"
     ),
     "comma": N_(", "),
     "age_minutes": N_("%(minutes)s min"),
@@ -38,7 +38,7 @@ WHYS: Final = {
     Why.CLOCK_WRONG: N_("The clock of the device was more than 5 minutes wrong."),
     Why.IN_FUTURE: N_("By the clock of the device this scan is yet to come."),
     Why.SNAPSHOT_OLD: N_("The list on the device was older than 24 hours."),
-    Why.UNKNOWN_CARD: N_("Nobody knows this card."),
+    Why.UNKNOWN_CARD: N_("This card is unknown."),
     Why.DEVICE_SAID_NO: N_("The device sent this person away, but the book would not have."),
     Why.LIST_SETTLED: N_("The row of this person was settled before the scan arrived."),
     Why.OVERLAP: N_("This person was at another service at the same time."),
@@ -52,7 +52,7 @@ def page_words() -> dict[str, object]:
     """Return every sentence that the page needs without us, in the reader's language."""
     spoken = {**REASON_MESSAGES, **leader_words.MESSAGES}
     reasons = {str(key): template for key, template in spoken.items()} | KEPT
-    effects = {**EFFECT_MESSAGES, Effect.CHECK_OUT: leader_words.CHECKED_OUT}
+    effects = {**EFFECT_MESSAGES, Effect.CHECK_OUT: service_words.CHECKED_OUT}
     return {
         "reasons": {key: say(text, {}) for key, text in reasons.items()},
         "effects": {key: say(text, {}) for key, text in effects.items()},

@@ -268,7 +268,7 @@ def _by_place(data: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         if bool(place) != bool(given):
             _refuse(f"place_{at}", N_("Choose a place and give at least one figure for it."))
         if place in seen:
-            _refuse(f"place_{at}", N_("This place stands in another row already."))
+            _refuse(f"place_{at}", N_("This place is already in another row."))
         seen |= {place} if place else set()
         for name, value in given.items():
             found[name][place] = value

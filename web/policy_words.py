@@ -10,7 +10,7 @@ from timebank.contributions import Category, Provenance
 from timebank.rewards.awards import Reason
 from timebank.rewards.rules import ONE, Rule
 from timebank.rewards.windows import Window
-from web.i18n import N_, duration, language, say, say_in
+from web.i18n import N_, duration, language, points, say, say_in
 from web.service_words import CATEGORIES, PROVENANCES
 
 Sentence = tuple[str, dict[str, Any]]
@@ -21,14 +21,14 @@ PROPOSAL_STATES: Final = {
     "withdrawn": N_("taken back"),
 }
 CAPS: Final = {
-    "daily_points_max": N_("At most %(points)s points a day for one person."),
-    "monthly_points_max": N_("At most %(points)s points in a calendar month for one person."),
-    "total_points_max": N_("At most %(points)s points in all for one person."),
+    "daily_points_max": N_("At most %(points)s a day for one person."),
+    "monthly_points_max": N_("At most %(points)s in a calendar month for one person."),
+    "total_points_max": N_("At most %(points)s in all for one person."),
 }
 LIMITS: Final = {
-    "daily_points_max": N_("The cap of the day left %(points)s points."),
-    "monthly_points_max": N_("The cap of the month left %(points)s points."),
-    "total_points_max": N_("The cap of all points left %(points)s points."),
+    "daily_points_max": N_("The daily cap left %(points)s."),
+    "monthly_points_max": N_("The monthly cap left %(points)s."),
+    "total_points_max": N_("The overall cap left %(points)s."),
 }
 
 
@@ -65,10 +65,10 @@ def reason_lines(reason: Reason) -> list[str]:
         template = N_("%(time)s of it earn points: the most for one attendance.")
         lines.append(say(template, {"time": duration(reason["earning_minutes"])}))
     if reason["points_per_attendance"] and reason["earning_minutes"]:
-        template = N_("%(points)s points for taking part.")
-        lines.append(say(template, {"points": reason["points_per_attendance"]}))
+        template = N_("%(points)s for taking part.")
+        lines.append(say(template, {"points": points(reason["points_per_attendance"])}))
     if reason["limit"]:
-        lines.append(say(LIMITS[reason["limit"]], {"points": reason["points"]}))
+        lines.append(say(LIMITS[reason["limit"]], {"points": points(reason["points"])}))
     return lines
 
 
@@ -85,6 +85,10 @@ class _Minutes(int):
     """Minutes among the facts of a sentence: said as hours and minutes of its language."""
 
 
+class _Points(int):
+    """Points among the facts of a sentence: said with the word of its language."""
+
+
 class _Place(str):
     """The name of a site or a series: said in the quotation marks of the sentence's language."""
 
@@ -92,6 +96,8 @@ class _Place(str):
 def _fact(locale: str, value: object) -> object:
     if isinstance(value, _Minutes):
         return duration(value, locale)
+    if isinstance(value, _Points):
+        return points(value, locale)
     if isinstance(value, _Place):
         return f"“{value}”"
     if isinstance(value, Category):
@@ -114,21 +120,23 @@ def _sentences(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:
 def _rates(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:
     if rule.points_per_hour:
         template = N_(
-            "One hour of confirmed service earns %(points)s points; part of an hour counts by the "
+            "One hour of confirmed service earns %(points)s; part of an hour counts by the "
             "minute, and each service is rounded down to whole points once."
         )
-        yield template, {"points": rule.points_per_hour}
+        yield template, {"points": _Points(rule.points_per_hour)}
     else:
-        yield N_("Time alone earns no points, save where said below."), {}
-    by_hour = N_("%(name)s: %(points)s points an hour.")
-    per_hour = rule.points_per_hour_by_category, rule.points_per_hour_by_place
-    yield from _each(by_hour, "points", *per_hour, places)
+        yield N_("Time alone earns no points, except where said below."), {}
+    by_hour = N_("%(name)s: %(points)s an hour.")
+    by_kind = _in_points(rule.points_per_hour_by_category)
+    by_place = _in_points(rule.points_per_hour_by_place)
+    yield from _each(by_hour, "points", by_kind, by_place, places)
     if rule.points_per_attendance:
-        template = N_("Taking part earns %(points)s points each time, however long.")
-        yield template, {"points": rule.points_per_attendance}
-    by_time = N_("%(name)s: %(points)s points for taking part each time, however long.")
-    per_time = rule.points_per_attendance_by_category, rule.points_per_attendance_by_place
-    yield from _each(by_time, "points", *per_time, places)
+        template = N_("Taking part earns %(points)s each time, however long.")
+        yield template, {"points": _Points(rule.points_per_attendance)}
+    by_time = N_("%(name)s: %(points)s for taking part each time, however long.")
+    by_kind = _in_points(rule.points_per_attendance_by_category)
+    by_place = _in_points(rule.points_per_attendance_by_place)
+    yield from _each(by_time, "points", by_kind, by_place, places)
 
 
 def _factors(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:
@@ -149,6 +157,10 @@ def _factors(rule: Rule, places: Mapping[UUID, str]) -> Iterator[Sentence]:
             "one hour is one hour."
         )
         yield template, {}
+
+
+def _in_points(by_name: Mapping[str, int]) -> dict[str, _Points]:
+    return {name: _Points(value) for name, value in by_name.items()}
 
 
 def _each(
@@ -173,10 +185,10 @@ def _limits(rule: Rule) -> Iterator[Sentence]:
         yield template, {"time": _Minutes(rule.attendance_minutes_max)}
     for name, template in CAPS.items():
         if getattr(rule, name) is not None:
-            yield template, {"points": getattr(rule, name)}
+            yield template, {"points": _Points(getattr(rule, name))}
     template = N_(
-        "When the most is reached, what was confirmed first has counted first; within one service "
-        "the time with the highest factor counts first."
+        "When a limit is reached, what was confirmed first counts first; within one service the"
+        " time with the highest factor counts first."
     )
     yield template, {}
 

@@ -8,11 +8,11 @@ from timebank.contributions import Category, Provenance
 from timebank.rewards.awards import Reason as PointsReason
 from timebank.service.answers import Answer
 from timebank.service.attendance import Waiting
-from timebank.service.decide import Decision, Reason, Status, Verdict
+from timebank.service.decide import Decision, Effect, Reason, Status, Verdict
 from timebank.service.flags import Flag
 from timebank.service.models import AttendanceState, OccasionKind, OccasionStatus
 from timebank.service.recurrence import Frequency, Recurrence, read_recurrence
-from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, is_chinese, say
+from web.i18n import N_, WEEKDAYS_EN, WEEKDAYS_ZH, duration, is_chinese, ngettext, points, say
 
 CATEGORIES: Final = {
     Category.ENVIRONMENT: N_("environment watch"),
@@ -49,7 +49,7 @@ OCCASION_STATUSES: Final = {
 }
 WAITING: Final = {
     Waiting.OWN_ROW: N_("Your own row: another leader or the social worker confirms it."),
-    Waiting.SECOND_PERSON: N_("You wrote this time in: somebody else confirms it."),
+    Waiting.SECOND_PERSON: N_("You wrote in this time: somebody else confirms it."),
     Waiting.LONG_DAY: N_(
         "More than four hours on one day: you said yes, somebody else has to agree too."
     ),
@@ -78,13 +78,15 @@ ADVICE: Final = {
     Reason.NOT_ENROLLED: N_("You can join on the spot; the leader then agrees."),
     Reason.FULL: N_("Please ask the leader, or choose another service."),
     Reason.OVERLAP: N_("Please check out there first."),
-    Reason.NOT_IN: N_("Please press “I have come” first."),
+    Reason.NOT_IN: N_("Please press “I am here” first."),
     Reason.TOO_SOON: N_("Nothing was changed; your time keeps running."),
     Reason.ALREADY_IN: N_("When you leave, scan the same code again."),
     Reason.ALREADY_DONE: N_("Your time stands in your record once the leader has confirmed it."),
     Reason.LIST_CONFIRMED: N_("Please tell the leader if this is not right."),
-    Reason.NEEDS_LEAD: N_("Your time already runs. Please show yourself to the leader."),
+    Reason.NEEDS_LEAD: N_("Your time is already running. Please show yourself to the leader."),
 }
+CHECKED_OUT: Final = N_("Checked out at %(since)s after %(stay)s.")
+"""Instead of a number of minutes alone."""
 VERDICT_REASONS: Final = {
     Verdict.INVALID: Reason.INVALID,
     Verdict.BAD_SIGNATURE: Reason.BAD_SIGNATURE,
@@ -92,6 +94,7 @@ VERDICT_REASONS: Final = {
     Verdict.REVOKED: Reason.REVOKED,
 }
 KINDS: Final = {Status.OK: "", Status.REPLAY: "", Status.REVIEW: "wait", Status.REFUSED: "no"}
+ORDINAL_ENDINGS: Final = {1: "st", 2: "nd", 3: "rd"}
 ORDINALS: Final = {
     -1: N_("last"),
     1: N_("first"),
@@ -104,6 +107,9 @@ ORDINALS: Final = {
 
 def answer(given: Answer | Decision) -> str:
     """Return what a scan was answered, in the reader's language."""
+    if given.reason is None and given.effect is Effect.CHECK_OUT:
+        stay = duration(int(given.details["minutes"]))
+        return say(CHECKED_OUT, {**given.details, "stay": stay})
     return say(given.message, given.details)
 
 
@@ -118,7 +124,7 @@ def verdict(value: Verdict) -> Decision:
 
 
 def recurrence(rule: str) -> str:
-    """Return a repetition in words: 每月9日, every month on the 9."""
+    """Return a repetition in words: 每月9日, every month on the 9th."""
     read = read_recurrence(rule)
     if read.frequency is Frequency.DAILY:
         return _every(read, N_("every day"), N_("every %(count)s days"), "")
@@ -128,10 +134,10 @@ def recurrence(rule: str) -> str:
             read, N_("every week on %(days)s"), N_("every %(count)s weeks on %(days)s"), days
         )
     days = _list(
-        [say(N_("day %(day)s"), {"day": day}) for day in read.month_days]
+        [_month_day(day) for day in read.month_days]
         + [
             say(
-                N_("%(ordinal)s %(weekday)s"),
+                N_("the %(ordinal)s %(weekday)s"),
                 {"ordinal": say(ORDINALS[nth], {}), "weekday": _weekday(day)},
             )
             for nth, day in read.weekdays
@@ -152,13 +158,47 @@ def points_reason(reason: PointsReason, counted: str) -> str:
     if not reason["earns"]:
         template = N_("%(counted)s counted; time written in by hand earns no points.")
     else:
-        template = N_("%(counted)s counted, %(rate)s points an hour, whole points only.")
-    return say(template, {"counted": counted, "rate": reason["points_per_hour"]})
+        template = N_("%(counted)s counted, %(rate)s an hour, whole points only.")
+    return say(template, {"counted": counted, "rate": points(reason["points_per_hour"])})
+
+
+def planned(count: int) -> str:
+    """Return how many days a series now has more."""
+    if not count:
+        return say(N_("Every day of the coming year is planned already."), {})
+    said: str = ngettext(
+        "One service day is planned for the coming year.",
+        "%(count)s service days are planned for the coming year.",
+        count,
+        count=count,
+    )
+    return said
+
+
+def ended(count: int) -> str:
+    """Return how many days went with a series that was ended."""
+    if not count:
+        return say(N_("Ended; no planned day had to be called off."), {})
+    said: str = ngettext(
+        "Ended; one planned day is called off.",
+        "Ended; %(count)s planned days are called off.",
+        count,
+        count=count,
+    )
+    return said
 
 
 def _every(read: Recurrence, single: str, several: str, days: str) -> str:
     template = single if read.interval == 1 else several
     return say(template, {"count": read.interval, "days": days})
+
+
+def _month_day(number: int) -> str:
+    """Return 9日 or the 9th."""
+    if is_chinese():
+        return f"{number}日"
+    ending = "th" if number in range(11, 14) else ORDINAL_ENDINGS.get(number % 10, "th")
+    return f"the {number}{ending}"
 
 
 def _weekday(number: int) -> str:

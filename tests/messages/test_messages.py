@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -255,12 +257,33 @@ def test_a_title_makes_no_second_header(office: PostOffice) -> None:
     assert letter.get_content().splitlines() == [".", "..two dots"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "count", "words"),
+    [
+        ("en", 1, "巡逻 no longer takes place: the day that you had signed up for, 9 Nov 9:00, is"),
+        ("en", 2, "巡逻 no longer takes place: 2 days that you had signed up for are called off"),
+        ("zh", 1, "巡逻 不再举行：您要参加的 11月9日 9:00 这一场已取消。下雨"),
+        ("zh", 2, "巡逻 不再举行：您要参加的 2 场已取消，最近一场是 11月9日 9:00。下雨"),
+    ],
+)
+def test_a_letter_says_days_in_words_and_one_as_one(locale: str, count: int, words: str) -> None:
+    settings = replace(settings_for("sqlite://", Path()), default_locale=locale)
+    facts: dict[str, str | int] = {
+        "title": "巡逻",
+        "when": "2026-11-09 9:00",
+        "count": count,
+        "reason": "下雨",
+    }
+
+    letter = message_words.composer(settings)(MessageKind.SERIES_ENDED, facts)
+
+    assert letter.text.startswith(words)
+
+
 @pytest.mark.databases("sqlite")
 def test_upkeep_sends_only_with_a_mail_server(
     database: Database, scene: World, office: PostOffice, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from dataclasses import replace
-
     settings = settings_for("sqlite://", tmp_path_factory.mktemp("data"))
     _write(database, scene, _notice(scene.charlie))
     compose = message_words.composer(settings)

@@ -157,7 +157,7 @@ def test_somebody_elses_story_is_not_there_for_a_volunteer(day: Day) -> None:
     [
         ({"come": "11:31", "go": "11:40"}, 422, "11:31"),
         ({"go": "ten"}, 422, "ten"),
-        ({"come": "", "go": ""}, 422, "应为 9:00"),
+        ({"come": "", "go": ""}, 422, "请写成 9:00"),
         ({"reason": ""}, 422, "原因"),
         ({"go": "11:30"}, 409, "本来就是这样"),
     ],

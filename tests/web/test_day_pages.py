@@ -119,7 +119,7 @@ def test_who_has_no_phone_waits_for_a_place_at_the_desk(day: Day) -> None:
     assert (full.status_code, "1 个名额已满" in full.get_data(as_text=True)) == (422, True)
     assert (waits.status_code, left.status_code) == (302, 302)
     assert "候补名单" in shown
-    assert "确定把莫建国移出候补" in shown
+    assert "是，移出" in shown
     assert "候补名单" not in after
 
 
@@ -146,3 +146,44 @@ def test_a_site_is_added(day: Day) -> None:
 
     assert sent.status_code == 302
     assert "敬老院" in _text(alice, "/desk/days/sites")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("start_time", "9.00"), ("end_time", "25:00")],
+)
+def test_what_is_no_time_is_named_at_its_field(day: Day, name: str, typed: str) -> None:
+    page = "/desk/days/new"
+    fields = {**_activity(day), "occurs_on": "2026-11-20", name: typed}
+
+    answer = send(day.browsers["alice"], page, fields, page=page)
+
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert re.search(f'href="#{name}">[^<]*“{typed}”不是钟点', text)
+
+
+def test_times_of_coming_are_shown_once_it_has_begun(day: Day) -> None:
+    alice, page = day.browsers["alice"], f"/desk/days/{day.occasion_id}"
+    with clock.at(at("8:00")):
+        before = _text(alice, page)
+    with clock.at(at("9:01")):
+        after = _text(alice, page)
+
+    assert "计入" not in before
+    assert "计入" in after
+
+
+def test_too_few_places_are_refused_on_the_same_page(day: Day) -> None:
+    alice, page = day.browsers["alice"], f"/desk/days/{day.occasion_id}"
+    for name in ("alice", "dora"):
+        person = {"member_id": str(day.people[name].id), "slot_id": str(day.slot_id)}
+        assert send(alice, f"{page}/sign-up", person, page=page).status_code == 302
+
+    address = f"{page}/places/{day.slot_id}"
+    answer = send(alice, address, {"capacity": "1"}, page=f"{page}/change")
+
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert text.count("3 人，1 个名额不够") == 1
+    assert 'id="places"' in text

@@ -181,9 +181,9 @@ def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
 
     assert "莫建国" in by_name
     assert "现场加入" in by_name
-    assert "名单上没有找到" not in by_name
+    assert "名单内外都没有这个人" not in by_name
     assert "韦桂芬" in by_number
-    assert "名单上没有找到" in nobody
+    assert "名单内外都没有这个人" in nobody
     assert "<script>" not in nobody.replace("<script src", "")
     assert "莫建国：8:58 已现场加入并签到" in joined
 
@@ -192,7 +192,7 @@ def test_finding_somebody_who_is_not_on_the_list(day: Day) -> None:
 def test_a_number_of_any_length_can_be_looked_for(day: Day, digits: str) -> None:
     board = _text(day.browsers["bob"], f"/lead/{day.occasion_id}/board?find={digits}")
 
-    assert "名单上没有找到" in board
+    assert "名单内外都没有这个人" in board
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,53 @@ def test_the_confirm_list_marks_and_posts(day: Day) -> None:
     assert "1 人已入账：1 小时 30 分钟，3 积分。" in after
 
 
+def test_leaving_early_without_a_time_asks_when(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
+    _scan(day, member_id=str(day.people["charlie"].id), intent="in")
+    with clock.at(at("12:10")):
+        mark = {f"mark-{day.row('charlie').id.hex}": "left_early"}
+        answer = send(bob, page, mark, page=page)
+
+    assert answer.status_code == 422
+    assert "韦桂芬 是几点离开的？" in answer.get_data(as_text=True)
+
+
+def test_confirming_without_a_choice_says_that_nothing_was_confirmed(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
+    with clock.at(at("12:10")):
+        mark = f"mark-{day.row('charlie').id.hex}"
+        send(bob, page, {mark: ""}, page=page)
+        later = _text(bob, page)
+        send(bob, page, {mark: "not_seen"}, page=page)
+        nobody = _text(bob, page)
+
+    assert "没有确认任何人" in later
+    assert "这些人都没到场，不计时间" in nobody
+    assert day.row("charlie").state is AttendanceState.NO_SHOW
+
+
+def test_a_time_still_to_come_is_not_written_in(day: Day) -> None:
+    bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/by-hand"
+    who = {"member_id": str(day.people["charlie"].id), "slot_id": str(day.slot_id)}
+    with clock.at(at("8:55")):
+        answer = send(bob, page, {**who, "come": "9:00", "go": "11:30"}, page=page)
+
+    assert answer.status_code == 422
+    assert "11:30 还没到，现在是 8:55" in answer.get_data(as_text=True)
+
+
+def test_what_was_looked_for_is_shown_where_the_page_opens(day: Day) -> None:
+    bob, board = day.browsers["bob"], f"/lead/{day.occasion_id}/board"
+    nonce = re.search(r'name="nonce" value="([^"]+)"', _text(bob, board))
+    assert nonce is not None
+
+    fields = {"text": "莫", "nonce": nonce[1]}
+    answer = send(bob, f"/lead/{day.occasion_id}/scan", fields, page=board)
+
+    assert answer.headers["Location"].endswith("#looked")
+    assert 'id="looked"' in _text(bob, answer.headers["Location"])
+
+
 def test_a_leader_sees_their_own_row_waiting(day: Day) -> None:
     bob, page = day.browsers["bob"], f"/lead/{day.occasion_id}/confirm"
     _scan(day, member_id=str(day.people["bob"].id), intent="in")
@@ -290,7 +337,7 @@ def test_a_time_by_hand_waits_for_a_second_person(day: Day) -> None:
         shown = _text(bob, confirm)
         send(day.browsers["alice"], confirm, mark, page=confirm)
 
-    assert (wrong.status_code, "应为 9:00" in wrong.get_data(as_text=True)) == (422, True)
+    assert (wrong.status_code, "请写成 9:00" in wrong.get_data(as_text=True)) == (422, True)
     assert sent.status_code == 302
     assert alone is AttendanceState.OUT
     assert "您补录的时间：由另一个人确认" in shown

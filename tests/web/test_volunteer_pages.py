@@ -220,6 +220,24 @@ def test_the_page_offers_withdrawing_until_three_hours_before(day: Day) -> None:
     assert "请告诉覃志远" in late
 
 
+@pytest.mark.parametrize(
+    ("moment", "words", "is_scanned"),
+    [
+        ("8:59", "来不了", False),
+        ("9:00", "已经开始：请到现场扫码签到。", True),
+        ("11:30", "已经结束，您没有签到。", False),
+    ],
+)
+def test_who_has_not_come_is_told_what_to_do_now(
+    day: Day, moment: str, words: str, is_scanned: bool
+) -> None:
+    with clock.at(at(moment)):
+        page = _text(day.browsers["charlie"], f"/me/days/{day.occasion_id}")
+
+    assert words in page
+    assert ('href="/me/scan"' in page) is is_scanned
+
+
 def test_the_page_offers_signing_up_until_the_start(day: Day) -> None:
     page, button = f"/me/days/{day.occasion_id}", f"/me/days/sign-up/{day.slot_id}"
     with clock.at(at("8:59")):

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 
 from ledger import clock
-from web import i18n
+from web import i18n, service_words
 
 NOON_UTC = datetime(2026, 11, 9, 0, 58, tzinfo=UTC)
 """8:58 in Shanghai."""
@@ -102,3 +102,40 @@ def test_a_range_of_times(app: Flask) -> None:
         end = datetime(2026, 11, 9, 3, 30, tzinfo=UTC)
 
         assert i18n.time_range(NOON_UTC, end) == "8:58–11:30"
+
+
+@pytest.mark.parametrize(
+    ("count", "chinese", "english"),
+    [
+        (0, "还剩 0 个名额", "0 places free"),
+        (1, "还剩 1 个名额", "1 place free"),
+        (2, "还剩 2 个名额", "2 places free"),
+    ],
+)
+def test_one_is_not_said_as_several(app: Flask, count: int, chinese: str, english: str) -> None:
+    sentences = "%(count)s place free", "%(count)s places free"
+    in_template = "{{ ngettext('%(count)s place free', '%(count)s places free', n, count=n) }}"
+
+    with _reading(app, "zh"):
+        assert i18n.ngettext(*sentences, count, count=count) == chinese
+        assert render_template_string(in_template, n=count) == chinese
+    with _reading(app, "en"):
+        assert i18n.ngettext(*sentences, count, count=count) == english
+        assert render_template_string(in_template, n=count) == english
+
+
+@pytest.mark.parametrize(
+    ("rule", "chinese", "english"),
+    [
+        ("FREQ=MONTHLY;BYMONTHDAY=9", "每月9日", "every month on the 9th"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,22", "每月1日、22日", "every month on the 1st, the 22nd"),
+        ("FREQ=MONTHLY;BYMONTHDAY=13", "每月13日", "every month on the 13th"),
+        ("FREQ=MONTHLY;BYDAY=2SA", "每月第二个周六", "every month on the second Sat"),
+        ("FREQ=WEEKLY;BYDAY=MO,WE", "每周的周一、周三", "every week on Mon, Wed"),
+    ],
+)
+def test_a_repetition_is_said_in_words(app: Flask, rule: str, chinese: str, english: str) -> None:
+    with _reading(app, "zh"):
+        assert service_words.recurrence(rule) == chinese
+    with _reading(app, "en"):
+        assert service_words.recurrence(rule) == english

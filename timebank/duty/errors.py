@@ -29,7 +29,7 @@ class NotAShift(Refused):
     """Rosters plan duty shifts only."""
 
     code = "not_a_shift"
-    message = N_("%(title)s is no duty shift. Plan it as one first.")
+    message = N_("%(title)s is not a duty shift. Plan it as one first.")
 
 
 class ShiftLength(Refused):
@@ -43,17 +43,17 @@ class SeriesInRoster(Refused):
     """One roster plans a series at a time."""
 
     code = "series_in_roster"
-    message = N_("%(title)s stands in the roster %(roster)s for some of these days already.")
+    message = N_("%(title)s is already in the roster %(roster)s for some of these days.")
 
 
 REASONS = {
     "not_active": N_("%(name)s is suspended or has left."),
     "qualification": N_("%(name)s has no valid qualification for this shift on that day."),
-    "never": N_("%(name)s said never to this time of the week."),
+    "never": N_("%(name)s can never come at this time of the week."),
     "overlap": N_("%(name)s is somewhere else at that time."),
     "rest": N_("%(name)s would have too little rest before or after."),
     "daily_cap": N_("%(name)s would serve too long on that day."),
-    "weekly_max": N_("%(name)s already has the shifts of this week that they said at most."),
+    "weekly_max": N_("%(name)s already has as many shifts this week as they want at most."),
     "on_the_list": N_("%(name)s is on the list of this shift already."),
 }
 

@@ -29,6 +29,7 @@ from timebank.rewards.points import policy_in_force
 from timebank.service import checks, posting, timing
 from timebank.service.correction_models import Agreement
 from timebank.service.errors import (
+    NoLeave,
     NotHere,
     OwnRow,
     WrongField,
@@ -349,7 +350,9 @@ def _set_out(session: Session, actor: Actor, line: ListRow, mark: RowMark) -> No
     earliest = max(row.in_at, slot.starts_at)
     if mark.out_at is None or not earliest <= mark.out_at <= latest:
         zone, now = checks.community_of(session, actor).time_zone, clock.now()
-        said = timing.local_text(mark.out_at, zone, now) if mark.out_at else "–"
-        span = [timing.local_text(moment, zone, now) for moment in (earliest, latest)]
-        raise WrongLeave(name=line.member.name, times=said, expected="–".join(span))
+        span = "–".join(timing.local_text(moment, zone, now) for moment in (earliest, latest))
+        if mark.out_at is None:
+            raise NoLeave(name=line.member.name, expected=span)
+        said = timing.local_text(mark.out_at, zone, now)
+        raise WrongLeave(name=line.member.name, times=said, expected=span)
     row.out_at, row.out_by_id = mark.out_at, actor.member_id

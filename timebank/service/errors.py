@@ -122,14 +122,14 @@ class HasAttendance(Refused):
     """An occasion where somebody has checked in is not called off."""
 
     code = "has_attendance"
-    message = N_("%(count)s people have already checked in at %(title)s; it cannot be called off.")
+    message = N_("%(title)s cannot be called off: people have already checked in (%(count)s).")
 
 
 class AlreadyCame(Refused):
     """An occasion where somebody has checked in stays on its day."""
 
     code = "already_came"
-    message = N_("%(count)s people have already checked in at %(title)s; it cannot be moved.")
+    message = N_("%(title)s cannot be moved: people have already checked in (%(count)s).")
 
 
 class OccasionSettled(Refused):
@@ -157,7 +157,7 @@ class PlacesTaken(Refused):
     """Fewer places than people on the list."""
 
     code = "places_taken"
-    message = N_("%(enrolled)s people are on the list; %(capacity)s places are too few.")
+    message = N_("People on the list: %(enrolled)s. Places: %(capacity)s, which is too few.")
 
 
 class OnTheList(Refused):
@@ -171,14 +171,14 @@ class PlacesFree(Refused):
     """There is nothing to wait for."""
 
     code = "places_free"
-    message = N_("%(free)s places are free: sign up instead of waiting.")
+    message = N_("There are free places (%(free)s): sign up instead of waiting.")
 
 
 class QueueFull(Refused):
     """The queue is so long that nobody behind it would get a place."""
 
     code = "queue_full"
-    message = N_("%(count)s people wait already.")
+    message = N_("%(count)s people are waiting already.")
 
 
 class TooLateToWait(Refused):
@@ -192,7 +192,7 @@ class NothingToLeave(Refused):
     """The member never waited here."""
 
     code = "nothing_to_leave"
-    message = N_("You do not wait for a place at %(title)s.")
+    message = N_("You are not waiting for a place at %(title)s.")
 
 
 class NeverOccurs(Invalid):
@@ -237,6 +237,24 @@ class WrongTimes(Invalid):
     message = N_("The times %(times)s cannot be used: expected %(expected)s.")
 
 
+class WrongClock(WrongTimes):
+    """What was typed is no time of day; details: times, field."""
+
+    message = N_("“%(times)s” is not a time of day. Write times like 9:00 or 21:30.")
+
+
+class PastTime(WrongTimes):
+    """A time that has gone by already; details: times, now."""
+
+    message = N_("%(times)s has gone by already: it is %(now)s now.")
+
+
+class FutureTime(WrongTimes):
+    """A time that is written in before it has come; details: times, now."""
+
+    message = N_("%(times)s is still to come: it is %(now)s now. Write it in once it is over.")
+
+
 class WrongLength(WrongTimes):
     """A slot is too short or too long; details: times, hours, minutes, expected."""
 
@@ -251,6 +269,12 @@ class WrongLeave(WrongTimes):
     """A time of leaving outside slot and stay; details: name, times, expected."""
 
     message = N_("%(name)s cannot have left at %(times)s: expected %(expected)s.")
+
+
+class NoLeave(WrongTimes):
+    """Who left early has a time of leaving; details: name, expected."""
+
+    message = N_("When did %(name)s leave? Type a time within %(expected)s.")
 
 
 class UnknownPerson(Invalid):

@@ -22,7 +22,7 @@ from timebank.messages.outbox import Notice
 from timebank.people.models import Community
 from timebank.service import checks, notices, places, timing, waiting
 from timebank.service.changes import arrivals, require_open, revise
-from timebank.service.errors import AlreadyCame, DayTaken, WrongTimes
+from timebank.service.errors import AlreadyCame, DayTaken, PastTime, WrongClock, WrongTimes
 from timebank.service.models import TITLE_LENGTH_MAX, Occasion, Series, Slot
 from timebank.service.notices import Concerned
 from timebank.service.occasions import (
@@ -171,9 +171,8 @@ def _new_end(community: Community, slot: Slot, end_time: str) -> datetime:
     span = timing.slot_span(begin.date(), typed.start_time, typed.end_time, community.time_zone)
     now = clock.now()
     if span[1] <= now:
-        raise WrongTimes(
-            times=typed.end_time, expected=f"> {_wall(now, ZoneInfo(community.time_zone)):%H:%M}"
-        )
+        present = _wall(now, ZoneInfo(community.time_zone))
+        raise PastTime(times=typed.end_time, now=f"{present:%H:%M}")
     return span[1]
 
 
@@ -206,14 +205,14 @@ def _moved_spans(
     text = timing.two_digits(start_time) if start_time else f"{local[0][0]:%H:%M}"
     begin = timing.read_clock(text)
     if begin is None:
-        raise WrongTimes(times=text[:5], expected="HH:MM")
+        raise WrongClock(times=text[:5], field="start_time")
     shift = datetime.combine(occurs_on, begin) - local[0][0]
     moved = [(first + shift, last + shift) for first, last in local]
     if moved[-1][0].date() != occurs_on:
         raise WrongTimes(times=f"{text}–{moved[-1][0]:%H:%M}", expected="–24:00")
     now = clock.now()
     if moved[0][0] <= _wall(now, zone):
-        raise WrongTimes(times=text, expected=f"> {_wall(now, zone):%H:%M}")
+        raise PastTime(times=text, now=f"{_wall(now, zone):%H:%M}")
     return [(timing.at_wall(first, zone), timing.at_wall(last, zone)) for first, last in moved]
 
 

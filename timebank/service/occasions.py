@@ -28,6 +28,7 @@ from timebank.service import checks, timing
 from timebank.service.errors import (
     OccasionCancelled,
     SameService,
+    WrongClock,
     WrongDay,
     WrongLength,
     WrongTimes,
@@ -259,8 +260,9 @@ def checked_slots(slots: Iterable[SlotPlan]) -> list[SlotPlan]:
 
 def _check_slot(slot: SlotPlan) -> None:
     times = f"{slot.start_time}–{slot.end_time}"
-    if None in {timing.read_clock(slot.start_time), timing.read_clock(slot.end_time)}:
-        raise WrongTimes(times=times, expected="HH:MM–HH:MM")
+    for field in ("start_time", "end_time"):
+        if timing.read_clock(getattr(slot, field)) is None:
+            raise WrongClock(times=getattr(slot, field)[:5], field=field)
     minutes = timing.slot_minutes(slot.start_time, slot.end_time)
     if not timing.SLOT_MINUTES_MIN <= minutes <= timing.SLOT_MINUTES_MAX:
         hours, rest = divmod(minutes, 60)

@@ -11,7 +11,7 @@ from ledger.base import refers
 from timebank.actors import Actor
 from timebank.people.models import Member
 from timebank.service import checks, timing
-from timebank.service.errors import Overlap, WrongTimes
+from timebank.service.errors import FutureTime, Overlap, WrongTimes
 from timebank.service.models import Attendance, AttendanceState, Occasion, Slot
 
 A_DAY: Final = timedelta(days=1)
@@ -70,6 +70,9 @@ def refuse_overlap(
 def _wrong(session: Session, actor: Actor, slot: Slot, times: tuple[datetime, ...]) -> WrongTimes:
     """Return the refusal that names the times and those that can be."""
     zone, now = checks.community_of(session, actor).time_zone, clock.now()
+    if times[-1] > now:
+        latest, present = (timing.local_text(moment, zone, now) for moment in (times[-1], now))
+        return FutureTime(times=latest, now=present)
     given = [timing.local_text(moment, zone, now) for moment in times]
     span = [
         timing.local_text(moment, zone, now) for moment in (slot.starts_at, min(slot.ends_at, now))

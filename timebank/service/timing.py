@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from timebank.service.errors import WrongTimes
+from timebank.service.errors import WrongClock
 
 WINDOW_BEFORE: Final = timedelta(minutes=60)
 WINDOW_AFTER: Final = timedelta(minutes=60)
@@ -110,11 +110,11 @@ def moment_near(starts_at: datetime, ends_at: datetime, clock_text: str, zone: s
     """Return a typed wall-clock time on the day of a slot, or past midnight if that is nearer.
 
     Raises:
-        WrongTimes: `wrong_times`, not a time of day.
+        WrongClock: `wrong_times`, not a time of day.
     """
     text = two_digits(clock_text)
     if read_clock(text) is None:
-        raise WrongTimes(times=clock_text[:5] or "–", expected="9:00")
+        raise WrongClock(times=clock_text[:5] or "–", field="")
     day = starts_at.astimezone(ZoneInfo(zone)).date()
     middle = starts_at + (ends_at - starts_at) / 2
     read = (at_local(day + timedelta(days=late), text, zone) for late in (0, 1))

@@ -46,7 +46,7 @@ class SignInForm(Args):
 class PasswordForm(Args):
     """A change of one's own password."""
 
-    present = Secret(required=True, metadata={"label": N_("Present password")})
+    present = Secret(required=True, metadata={"label": N_("Current password")})
     wanted = Secret(required=True, metadata={"label": N_("New password")})
 
 

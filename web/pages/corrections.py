@@ -153,7 +153,7 @@ def explain(dispute_id: UUID) -> Answer:
             flash(_("What you wrote was not sent: %(text)s", text=form.data["text"]), "no")
         form.refuse(refusal)
         return _list_page({dispute_id: form}, form), refusal.status
-    flash(_("Your explanation stands on the volunteer's page."), "ok")
+    flash(_("The volunteer can read your explanation now."), "ok")
     return redirect(url_for("corrections.list_open"), HTTPStatus.SEE_OTHER)
 
 
@@ -216,7 +216,12 @@ def agree(correction_id: UUID) -> Answer:
     def change(session: Session) -> None:
         corrections.agree(session, current_actor(), correction_id=correction_id)
 
-    return _decided(correction_id, Form(RefuseForm), change, _("The row and the book are correct."))
+    return _decided(
+        correction_id,
+        Form(RefuseForm),
+        change,
+        _("Corrected: the list and the book say the same now."),
+    )
 
 
 @blueprint.post("/desk/corrections/<uuid:correction_id>/refuse")

@@ -11,12 +11,14 @@ from timebank.actors import Permission
 from timebank.errors import Refusal
 from timebank.service import calendar, changes, moving, repeating, waiting
 from timebank.service.changes import Concern
+from timebank.service.errors import PlacesTaken
 from timebank.service.models import ADDRESS_LENGTH_MAX, CAPACITY_MAX, TITLE_LENGTH_MAX
+from web import service_words
 from web.api import Args
 from web.auth import allow, current_actor, current_standing
 from web.fields import Date, Identifier, Text, WholeNumber
 from web.forms import Form
-from web.i18n import N_, _, local
+from web.i18n import N_, _, local, said
 from web.session import begin, reading
 
 blueprint = Blueprint("day_changes", __name__, url_prefix="/desk/days")
@@ -108,7 +110,7 @@ def move(occasion_id: UUID) -> Answer:
             _show_at(form, refusal, {"wrong_times": "start_time", "day_taken": "occurs_on"})
         else:
             if is_moved:
-                flash(_("Moved. Everybody on the list has a message."), "ok")
+                flash(_("Moved. Everybody on the list has been told."), "ok")
             else:
                 flash(
                     _("It is planned for that day and time already; nothing was changed."), "wait"
@@ -136,7 +138,7 @@ def set_details(occasion_id: UUID) -> Answer:
             _show_at(form, refusal, {**wrong, "not_a_leader": "leader_member_id"})
         else:
             if is_told:
-                flash(_("Changed. Everybody on the list has a message."), "ok")
+                flash(_("Changed. Everybody on the list has been told."), "ok")
             else:
                 flash(_("Saved.") if is_changed else _("Nothing was changed."), "ok")
             return redirect(url_for("days.show", occasion_id=occasion_id))
@@ -151,8 +153,12 @@ def set_places(occasion_id: UUID, slot_id: UUID) -> Answer:
     if not form.is_valid:
         flash(form.summary()[0].text, "no")
         return _change_page(occasion_id, None), form.status
-    with begin() as session:
-        changes.set_capacity(session, current_actor(), slot_id=slot_id, **form.data)
+    try:
+        with begin() as session:
+            changes.set_capacity(session, current_actor(), slot_id=slot_id, **form.data)
+    except PlacesTaken as refusal:
+        flash(said(refusal), "no")
+        return _change_page(occasion_id, None), refusal.status
     flash(_("Saved."), "ok")
     return redirect(url_for("days.show", occasion_id=occasion_id))
 
@@ -163,7 +169,7 @@ def leave_queue(occasion_id: UUID, slot_id: UUID, member_id: UUID) -> Response:
     """Take somebody out of the queue."""
     with begin() as session:
         waiting.leave(session, current_actor(), slot_id=slot_id, member_id=member_id)
-    flash(_("Out of the queue."), "ok")
+    flash(_("Off the waiting list."), "ok")
     return redirect(url_for("days.show", occasion_id=occasion_id))
 
 
@@ -215,7 +221,7 @@ def end(series_id: UUID) -> Answer:
             _show_at(form, refusal, {})
         else:
             if is_agreed:
-                flash(_("Ended; %(count)s planned days are called off.", count=told_days), "ok")
+                flash(service_words.ended(told_days), "ok")
                 return redirect(url_for("days.series"))
     return _series_page(series_id, ending=form, concern=concern), form.status
 

@@ -161,7 +161,7 @@ def create() -> Answer:
         except Refusal as refusal:
             form.refuse(refusal, _field(refusal))
         else:
-            flash(_("Planned."), "ok")
+            flash(_("Planned. People can sign up now, or be added below."), "ok")
             return redirect(url_for("days.show", occasion_id=occasion_id))
     return _activity_page("days/new.html", form), form.status
 
@@ -206,7 +206,7 @@ def sign_up(occasion_id: UUID) -> Answer:
 def wait(occasion_id: UUID) -> Answer:
     """Let somebody wait who has no phone: the slot is full."""
     return _put_down(
-        occasion_id, waiting.wait, _("In the queue; a place that comes free is theirs.")
+        occasion_id, waiting.wait, _("On the waiting list; a place that comes free is theirs.")
     )
 
 
@@ -257,7 +257,7 @@ def create_series() -> Answer:
         except Refusal as refusal:
             form.refuse(refusal, _field(refusal))
         else:
-            flash(_("Planned %(count)s service days for the coming year.", count=count), "ok")
+            flash(service_words.planned(count), "ok")
             return redirect(url_for("days.series"))
     return _activity_page("days/series.html", form), form.status
 
@@ -272,7 +272,7 @@ def plan(series_id: UUID) -> Response:
             session, current_actor(), series_id=series_id, until=today + PLAN_AHEAD
         )
         count = len(made)
-    flash(_("Planned %(count)s service days for the coming year.", count=count), "ok")
+    flash(service_words.planned(count), "ok")
     return redirect(url_for("days.series"))
 
 
@@ -321,7 +321,7 @@ def _field(refusal: Refusal) -> str:
         "never_occurs": "rule",
         "not_a_leader": "leader_member_id",
     }
-    return fields.get(refusal.code, str(refusal.details.get("field", "")))
+    return str(refusal.details.get("field") or fields.get(refusal.code, ""))
 
 
 def _activity_page(template: str, form: Form) -> str:

@@ -62,5 +62,5 @@ def run_self_check() -> Response | str:
         return render_template(
             "desk/self_check.html", last=last, report=report, shown_max=FINDINGS_SHOWN_MAX
         )
-    flash(_("%(count)s transactions checked: all in order.", count=report.transaction_count), "ok")
+    flash(_("Transactions checked: %(count)s. All in order.", count=report.transaction_count), "ok")
     return redirect(url_for("desk.self_check"))

@@ -44,7 +44,7 @@ WishesForm: type[Args] = type(
             minimum=0,
             maximum=SHIFTS_PER_WEEK_MAX,
             required=True,
-            metadata={"label": N_("At most so many shifts a week")},
+            metadata={"label": N_("Shifts a week, at most")},
         ),
     },
 )
@@ -80,7 +80,7 @@ def set_wishes(member_id: UUID) -> Answer:
         return _page(member_id, said=form), form.status
     with begin() as session:
         wishes.set_wishes(session, current_actor(), wanted=wanted_of(form), member_id=member_id)
-    flash(_("Saved. It counts from the next planning on."), "ok")
+    flash(_("Saved. It applies from the next planning on."), "ok")
     return redirect(url_for("duty_people.show", member_id=member_id))
 
 

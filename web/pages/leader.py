@@ -12,7 +12,7 @@ from timebank import clock, codes
 from timebank.actors import Permission
 from timebank.errors import Invalid, Refusal
 from timebank.service import arrivals, attendance, calendar, checkin, roster, rows, timing
-from timebank.service.attendance import Mark, RowMark
+from timebank.service.attendance import Confirmation, Mark, RowMark
 from timebank.service.checkin import NONCE_LENGTH_MAX, NONCE_LENGTH_MIN, Press
 from timebank.service.decide import Intent
 from timebank.service.errors import NotHere, WrongLeave, WrongTimes
@@ -22,7 +22,8 @@ from web.api import Args
 from web.auth import allow, current_actor, current_standing
 from web.fields import Choice, Identifier, Text
 from web.forms import Form
-from web.i18n import N_, _, duration, said
+from web.i18n import N_, _, duration, ngettext, said, time_range
+from web.i18n import points as said_points
 from web.leader_words import said_to_leader
 from web.menu import Entry
 from web.qr import qr_svg
@@ -107,7 +108,11 @@ def scan(occasion_id: UUID) -> Answer:
         return _board_page(occasion_id), form.status
     text, member_id = form.data["text"], form.data["member_id"]
     if member_id is None and (not text or roster.is_looked_for(text)):
-        return redirect(url_for("leader.board", occasion_id=occasion_id, find=text or None))
+        found_at = "looked" if text else None  # on a phone the answer stands below the code
+        address = url_for(
+            "leader.board", occasion_id=occasion_id, find=text or None, _anchor=found_at
+        )
+        return redirect(address)
     press = Press(form.data["nonce"], form.data["intent"])
     with begin() as session:
         answer = checkin.scan_for(
@@ -164,27 +169,12 @@ def confirm(occasion_id: UUID) -> Answer:
             done = attendance.confirm(
                 session, current_actor(), occasion_id=occasion_id, marks=marks
             )
-            posted, waiting = len(done.posted), len(done.waiting)
-            overruled = ", ".join(each.member.name for each in done.overruled)
-            minutes, points = done.minutes, done.points
+            told, waiting = _said_done(done), len(done.waiting)
     except Invalid as refusal:
         return _confirm_page(occasion_id, sent, said(refusal)), refusal.status
-    facts = {"count": posted, "duration": duration(minutes), "points": points}
-    if posted:
-        flash(
-            _("%(count)s people are in the book: %(duration)s, %(points)s points.", **facts), "ok"
-        )
-    if overruled:
-        flash(
-            _(
-                "%(names)s: somebody settled this otherwise before you; nothing was changed. See"
-                " the list below.",
-                names=overruled,
-            ),
-            "no",
-        )
+    for text, kind in told:
+        flash(text, kind)
     if waiting:
-        flash(_("%(count)s rows still wait, see below.", count=waiting), "wait")
         return _confirm_page(occasion_id, sent, "")  # with what was chosen for the rows that wait
     return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
 
@@ -287,6 +277,41 @@ def _people(shown: Roster) -> dict[str, Any]:
     }
 
 
+def _said_done(done: Confirmation) -> list[tuple[str, str]]:
+    """Return what confirming did, as sentences with their kind."""
+    told = []
+    if posted := len(done.posted):
+        text = ngettext(
+            "One person is in the book: %(worth)s.",
+            "%(count)s people are in the book: %(worth)s.",
+            posted,
+            count=posted,
+            worth=f"{duration(done.minutes)}{_(', ')}{said_points(done.points)}",
+        )
+        told.append((text, "ok"))
+    elif done.settled:
+        told.append((_("Settled: nobody of these was seen, so nothing counts."), "ok"))
+    if done.overruled:
+        text = _(
+            "%(names)s: somebody settled this differently before you; nothing was changed. See the "
+            "list below.",
+            names=", ".join(each.member.name for each in done.overruled),
+        )
+        told.append((text, "no"))
+    if waiting := len(done.waiting):
+        text = ngettext(
+            "One row still waits, see below.",
+            "%(count)s rows still wait, see below.",
+            waiting,
+            count=waiting,
+        )
+        told.append((text, "wait"))
+    if not told:
+        text = _("Nothing was confirmed: everybody is marked “later”. Choose what you saw.")
+        told.append((text, "wait"))
+    return told
+
+
 def _mark(row: RosterRow, sent: Mapping[str, str]) -> RowMark | None:
     """Return what the form says of a row; None when it is to wait."""
     key = row.row.id.hex
@@ -300,8 +325,9 @@ def _mark(row: RosterRow, sent: Mapping[str, str]) -> RowMark | None:
         try:
             out_at = timing.moment_near(row.slot.starts_at, row.slot.ends_at, typed, zone)
         except WrongTimes as wrong:
-            details = {**wrong.details, "times": typed[:TYPED_LENGTH_MAX]}
-            raise WrongLeave(name=row.member.name, **details) from wrong
+            span = time_range(row.slot.starts_at, row.slot.ends_at)
+            typed = typed[:TYPED_LENGTH_MAX]
+            raise WrongLeave(name=row.member.name, times=typed, expected=span) from wrong
     is_accepted = bool(sent.get(f"accept-{key}")) or not row.row.needs_lead
     return RowMark(row.row.id, Mark(said_mark), out_at, is_accepted)
 

@@ -76,7 +76,7 @@ class RosterForm(Args):
         minimum=1,
         maximum=DAILY_MINUTES_MAX,
         required=True,
-        metadata={"label": N_("At most on one day, in minutes")},
+        metadata={"label": N_("Minutes on one day, at most")},
     )
 
 
@@ -187,13 +187,13 @@ def plan(roster_id: UUID) -> Redirection:
     missing = sum(gap.missing_count for gap in done.gaps)
     if missing:
         text = _(
-            "%(added)s places filled; for %(missing)s nobody can come.",
+            "Places filled: %(added)s. Still empty, as nobody can come: %(missing)s.",
             added=len(done.added),
             missing=missing,
         )
         flash(text, "wait")
     else:
-        flash(_("%(added)s places filled; none is empty.", added=len(done.added)), "ok")
+        flash(_("Places filled: %(added)s. None is empty.", added=len(done.added)), "ok")
     return _back(roster_id)
 
 
@@ -209,7 +209,7 @@ def publish(roster_id: UUID) -> Redirection:
         ]
     flash(
         _(
-            "%(added)s sign-ups made, %(removed)s taken back. Everybody concerned has a message.",
+            "Sign-ups made: %(added)s, taken back: %(removed)s. Everybody concerned has been told.",
             added=len(done.enrolled),
             removed=len(done.withdrawn),
         ),
@@ -245,7 +245,7 @@ def set_members(roster_id: UUID) -> Answer:
         if refusal.status in {403, 404}:
             raise
         return _members_page(roster_id, said(refusal)), refusal.status
-    flash(_("Saved. Plan again to let it count."), "ok")
+    flash(_("Saved. Plan again to apply it."), "ok")
     return _back(roster_id)
 
 

@@ -15,7 +15,7 @@ from timebank.service.errors import WrongLine
 from timebank.service.roster import Roster
 from timebank.service.sheets import SheetLine
 from web.auth import allow, current_actor
-from web.i18n import N_, _, said, say
+from web.i18n import N_, ngettext, said, say
 from web.session import begin, reading
 
 blueprint = Blueprint("sheets", __name__, url_prefix="/lead")
@@ -52,10 +52,21 @@ def enter(occasion_id: UUID) -> Answer:
             raise
         return _page(occasion_id, sent, *_said(refusal)), refusal.status
     if left:
-        flash(_("%(count)s times of leaving are written in.", count=left), "ok")
+        told = ngettext(
+            "One time of leaving is written in.",
+            "%(count)s times of leaving are written in.",
+            left,
+            count=left,
+        )
+        flash(told, "ok")
     if by_hand:
-        sentence = N_("%(count)s rows are written in. Somebody else has to confirm them.")
-        flash(say(sentence, {"count": by_hand}), "wait")
+        told = ngettext(
+            "One row is written in. Somebody else has to confirm it.",
+            "%(count)s rows are written in. Somebody else has to confirm them.",
+            by_hand,
+            count=by_hand,
+        )
+        flash(told, "wait")
     return redirect(url_for("leader.confirm_list", occasion_id=occasion_id))
 
 

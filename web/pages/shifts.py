@@ -64,7 +64,7 @@ def set_wishes() -> Answer:
         return render_template("shifts/wishes.html", form=form), form.status
     with begin() as session:
         wishes.set_wishes(session, current_actor(), wanted=wanted_of(form))
-    flash(_("Saved. It counts from the next planning on."), "ok")
+    flash(_("Saved. It applies from the next planning on."), "ok")
     return redirect(url_for("shifts.own"))
 
 
@@ -102,14 +102,14 @@ def take(swap_id: UUID) -> Response:
 @allow(TAKE_PART)
 def decline(swap_id: UUID) -> Response:
     """Say no to a colleague."""
-    return _answer(swaps.decline, swap_id, _("Your colleague has a message."))
+    return _answer(swaps.decline, swap_id, _("Your colleague has been told."))
 
 
 @blueprint.post("/me/swaps/<uuid:swap_id>/withdraw")
 @allow(TAKE_PART)
 def withdraw(swap_id: UUID) -> Response:
     """Ask no longer."""
-    return _answer(swaps.withdraw, swap_id, _("You no longer ask. The shift is yours."))
+    return _answer(swaps.withdraw, swap_id, _("You are no longer asking. The shift is yours."))
 
 
 @blueprint.get("/lead/swaps")
@@ -129,7 +129,7 @@ def decide(swap_id: UUID) -> Response:
     agrees: bool = form.is_valid and form.data["agrees"]
     with begin() as session:
         swaps.decide(session, current_actor(), swap_id=swap_id, agrees=agrees)
-    flash(_("Agreed. Both have a message.") if agrees else _("Refused. Both have a message."), "ok")
+    flash(_("Agreed. Both have been told.") if agrees else _("Refused. Both have been told."), "ok")
     return redirect(url_for("shifts.waiting"))
 
 

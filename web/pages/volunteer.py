@@ -8,6 +8,7 @@ import marshmallow as ma
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from timebank import clock
 from timebank.actors import Permission
 from timebank.service import calendar, record, signup, waiting
 from timebank.service.attended import attended
@@ -128,7 +129,7 @@ def day(occasion_id: UUID) -> str:
         lines = calendar.slots_of(session, current_actor(), occasion_id)
         slots = [line.slot for line in lines]
         clashes = signup.clashes(session, current_actor(), occasion_id=occasion_id, slots=slots)
-    return render_template("volunteer/day.html", lines=lines, clashes=clashes)
+    return render_template("volunteer/day.html", lines=lines, clashes=clashes, now=clock.now())
 
 
 @blueprint.post("/days/sign-up/<uuid:slot_id>")
@@ -159,7 +160,10 @@ def wait(slot_id: UUID) -> Response:
     with begin() as session:
         asked = waiting.wait(session, current_actor(), slot_id=slot_id)
         occasion_id = calendar.occasion_of(session, current_actor(), asked.slot_id)
-    flash(_("You wait for a place. When one comes free it is yours, and you get a message."), "ok")
+    told = _(
+        "You are on the waiting list. When a place comes free it is yours, and you get a message."
+    )
+    flash(told, "ok")
     return redirect(url_for("volunteer.day", occasion_id=occasion_id))
 
 
@@ -170,7 +174,7 @@ def leave(slot_id: UUID) -> Response:
     with begin() as session:
         left = waiting.leave(session, current_actor(), slot_id=slot_id)
         occasion_id = calendar.occasion_of(session, current_actor(), left.slot_id)
-    flash(_("You no longer wait for a place."), "ok")
+    flash(_("You are no longer on the waiting list."), "ok")
     return redirect(url_for("volunteer.day", occasion_id=occasion_id))
 
 

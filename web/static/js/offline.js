@@ -20,16 +20,17 @@ const field = byId("scan");
 
 const filled = (template, details) => template.replace(/%\((\w+)\)s/g, (_, name) => details[name] ?? "");
 
-const sentence = ({ status, effect, reason, details }) => {
-  const said = filled(reason ? WORDS.reasons[reason] : WORDS.effects[effect], details);
-  const advice = status === "refused" && reason ? WORDS.advice[reason] : "";
-  return [said, advice].filter(Boolean).join(" ");
-};
-
 const age = (ms) => {
   const minutes = Math.max(0, Math.floor(ms / MINUTE_MS));
   const facts = { hours: Math.floor(ms / HOUR_MS), minutes: minutes % 60 };
   return filled(minutes < 60 ? WORDS.age_minutes : WORDS.age_hours, facts);
+};
+
+const sentence = ({ status, effect, reason, details }) => {
+  const facts = { ...details, stay: age((details.minutes ?? 0) * MINUTE_MS) };
+  const said = filled(reason ? WORDS.reasons[reason] : WORDS.effects[effect], facts);
+  const advice = status === "refused" && reason ? WORDS.advice[reason] : "";
+  return [said, advice].filter(Boolean).join(" ");
 };
 
 // ---------------------------------------------------------------- what is shown
@@ -37,6 +38,7 @@ const age = (ms) => {
 let isAway = !navigator.onLine;
 let isSignedOut = false;
 let isRefused = false;
+let hasAsked = false;
 
 const KINDS = { ok: "ok", replay: "ok", review: "wait", refused: "no" };
 
@@ -104,7 +106,8 @@ const show = async () => {
   only("signed-out", isSignedOut);
   only("refused", isRefused);
   only("old", isOld);
-  only("empty", !list || list.occasions.length === 0);
+  only("fetching", !list && !hasAsked);
+  only("empty", list ? list.occasions.length === 0 : hasAsked);
   only("work", Boolean(list) && list.occasions.length > 0);
   only("others", queue.length > waiting.length);
   byId("queue").textContent = String(waiting.length);
@@ -240,6 +243,7 @@ const sync = async () => {
     isAway = true; // nothing is lost: the queue stays and is told again
   } finally {
     isSyncing = false;
+    hasAsked = true;
     await show();
   }
 };
