@@ -45,7 +45,7 @@ def test_what_is_declined_moves_nothing_and_stays_declined(session: Session, wor
     with pytest.raises(Refusal) as refused:
         safe.decide(session, world.clerk, move_id=entered.move.id, is_confirmed=True)
 
-    assert code_of(refused) == "already_decided"
+    assert code_of(refused) == "safe_move_decided"
     assert safe.safe_fen(session, world.clerk) == 0
     assert findings(session, world) == []
 

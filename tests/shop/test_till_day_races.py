@@ -99,7 +99,7 @@ def test_two_people_decide_one_move_and_one_of_them_does(database: Database, wor
     with database.reading() as session:
         decided = safe.read_move(session, world.clerk, move_id=move_id).decision
         assert decided is not None
-        assert set(answers) <= {DONE, "already_decided"}
+        assert set(answers) <= {DONE, "safe_move_decided"}
         assert held_fen(session, world.clerk, chart.SAFE) == 5_000 * decided.is_confirmed
         assert findings(session, world) == []
 

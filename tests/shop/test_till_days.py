@@ -138,7 +138,7 @@ def test_a_count_that_cannot_be_is_refused(
     with pytest.raises(Refusal) as refused:
         till_days.open_day(session, world.clerk, till_number=1, counting=Counting(fresh(), count))
 
-    assert code_of(refused) == "count_invalid"
+    assert code_of(refused) == "cash_count_invalid"
 
 
 @pytest.mark.parametrize("left_fen", [-1, FLOAT + 1])

@@ -33,7 +33,7 @@ def worth_fen(count: Count) -> int:
     """Return what a count is worth.
 
     Raises:
-        CountInvalid: count_invalid, a face that is none, or pieces out of range.
+        CountInvalid: cash_count_invalid, a face that is none, or pieces out of range.
     """
     is_right = count.keys() <= FACES.keys() and all(
         0 <= pieces <= PIECES_MAX for pieces in count.values()

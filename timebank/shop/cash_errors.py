@@ -8,7 +8,7 @@ from ledger.errors import N_, Invalid, NotAllowed, NotFound, Refused
 class CountInvalid(Invalid):
     """Pieces of a note or coin are out of range, or the note is none."""
 
-    code = "count_invalid"
+    code = "cash_count_invalid"
     message = N_("Of each note and coin there are 0 to %(pieces_max)s pieces.")
 
 
@@ -138,5 +138,5 @@ class ProposerDecides(NotAllowed):
 class AlreadyDecided(Refused):
     """A move is confirmed or declined once."""
 
-    code = "already_decided"
+    code = "safe_move_decided"
     message = N_("%(name)s has already decided this.")

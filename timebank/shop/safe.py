@@ -128,7 +128,7 @@ def decide(session: Session, actor: Actor, *, move_id: UUID, is_confirmed: bool)
 
     Raises:
         SafeMoveNotFound, ProposerDecides, AlreadyDecided: safe_move_not_found, proposer_decides,
-            already_decided.
+            safe_move_decided.
         CashShort: cash_short, the place that pays holds less.
     """
     actor.require(Permission.HANDLE_CASH)

@@ -86,7 +86,7 @@ def open_day(session: Session, actor: Actor, *, till_number: int, counting: Coun
         counting: what lies in the drawer now.
 
     Raises:
-        Invalid: till_invalid, count_invalid, difference_reason_invalid, nonce_invalid.
+        Invalid: till_invalid, cash_count_invalid, difference_reason_invalid, nonce_invalid.
         Refused: till_open, till_closed, till_left_open (with the day), drawer_differs (with
             expected and counted), cash_short (the safe holds less), nonce_reused.
     """
@@ -192,7 +192,7 @@ def close_day(session: Session, actor: Actor, *, day_id: UUID, counting: Countin
 
     Raises:
         NotFound: till_day_not_found.
-        Invalid: count_invalid, left_invalid, difference_reason_invalid, nonce_invalid.
+        Invalid: cash_count_invalid, left_invalid, difference_reason_invalid, nonce_invalid.
         Refused: till_closed (when, by whom), drawer_differs (expected, counted, difference),
             nonce_reused.
     """
