@@ -10,8 +10,8 @@ from ledger.columns import Count, Day, Document, Key, Text, Timestamp
 from migrations import history
 
 
-def make_people() -> None:
-    """Make households, their members, and who comes for whom."""
+def make_household() -> None:
+    """Make households and their members."""
     op.create_table(
         "household",
         sa.Column("community_id", Key(), nullable=False),
@@ -40,6 +40,10 @@ def make_people() -> None:
         ),
         sqlite_strict=True,
     )
+
+
+def make_helper() -> None:
+    """Make who comes for whom: what was agreed stays."""
     op.create_table(
         "helper",
         sa.Column("community_id", Key(), nullable=False),

@@ -152,7 +152,8 @@ GUARDS = {
 
 def upgrade() -> None:
     """Widen what stands, make what is new, then guard it."""
-    counter_tables.make_people()
+    counter_tables.make_household()
+    counter_tables.make_helper()
     _widen_redemption()
     _widen_line()
     _widen_refund()
