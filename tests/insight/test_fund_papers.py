@@ -137,6 +137,8 @@ CUP, POINT, CNY = "GOODS-0001", "POINT", "CNY"
 PAID = [("Members:V0001:Points", POINT, -5), ("Shop:Redeemed", POINT, 5)]
 CASH = [("Cash:Till:1", CNY, 700), ("Income:Sales", CNY, -700)]
 OUT = [("Goods:0001:Stock", CUP, -1), ("Goods:0001:Out", CUP, 1)]
+BROUGHT = [("Goods:0002:Intake", "GOODS-0002", -1), ("Goods:0002:Stock", "GOODS-0002", 1)]
+SWAPPED = [*BROUGHT, ("Issuance:Points", POINT, -5), ("Members:V0001:Points", POINT, 5)]
 
 
 def _back(*legs: tuple[str, str, int]) -> list[tuple[str, str, int]]:
@@ -144,7 +146,16 @@ def _back(*legs: tuple[str, str, int]) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize(
-    "legs", [CASH + OUT, PAID + CASH + OUT, _back(*PAID, *CASH, *OUT), _back(*CASH, *OUT)]
+    "legs",
+    [
+        CASH + OUT,
+        PAID + CASH + OUT,
+        _back(*PAID, *CASH, *OUT),
+        _back(*CASH, *OUT),
+        CASH + OUT + BROUGHT,
+        CASH + OUT + SWAPPED,
+        _back(*CASH, *OUT, *SWAPPED),
+    ],
 )
 def test_a_sale_and_its_return_mix_units(legs: list[tuple[str, str, int]]) -> None:
     assert list(mixing_problems(legs)) == []
@@ -158,7 +169,9 @@ def test_a_sale_and_its_return_mix_units(legs: list[tuple[str, str, int]]) -> No
         PAID + _back(*CASH) + OUT,
         PAID + CASH + _back(*OUT),
         CASH + _back(*OUT),
-        CASH + OUT + [("Goods:0002:Intake", "GOODS-0002", -1), ("Goods:0002:Stock", CUP, 1)],
+        _back(*CASH) + BROUGHT,
+        _back(*CASH) + _back(*OUT) + BROUGHT,
+        _back(*CASH) + OUT + SWAPPED,
         [*OUT, ("Fund:General", CNY, 700), ("Income:Sales", CNY, -700)],
         [*OUT, ("Cash:Safe", CNY, 700), ("Income:Donations:General", CNY, -700)],
         CASH + OUT + [("Issuance:Points", POINT, -5), ("Members:V0001:Points", POINT, 5)],

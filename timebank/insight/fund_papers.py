@@ -8,7 +8,9 @@ numbered without a gap.
 over the counter or its return. Precisely: its money moves between a cash box and the takings, its
 points between members and the shop, its pieces between the shelf and the buyer; pieces go out where
 cash comes in and come back where cash goes out; no member gains points where cash comes in or loses
-points where cash goes out; and points and money never meet without pieces.
+points where cash goes out; and points and money never meet without pieces. Where goods are swapped
+in beside a sale in cash, the points of the swap may come from the issuance, and what is brought in
+is never paid in cash.
 """
 
 from collections.abc import Iterator
@@ -202,18 +204,21 @@ def mixing_problems(legs: list[tuple[str, str, int]]) -> Iterator[str]:
     Args:
         legs: code, commodity and amount of every posted leg.
     """
+    brought = -sum(amount for code, _, amount in legs if code.endswith(":Intake"))
     for code, commodity, _ in legs:
-        if not _belongs_to_a_sale(code, commodity):
+        if not _belongs_to_a_sale(code, commodity, is_swap=brought != 0):
             yield f"{code} has no part in a sale, and money moves"
     cash = sum(amount for code, _, amount in legs if code.startswith("Cash:"))
-    points = sum(amount for code, _, amount in legs if code.endswith(":Points"))
+    points = sum(amount for code, _, amount in legs if code.startswith("Members:"))
     pieces = sum(amount for code, _, amount in legs if code.endswith(":Out"))
     if not any(commodity.startswith(GOODS_PREFIX) for _, commodity, _ in legs):
         yield "points and money move, and no piece with them"
-    if points * cash > 0:
+    if points * cash > 0 and not brought:
         yield "a member gains points for money" if cash > 0 else "a member gets money for points"
     if cash * pieces < 0 or (cash and not pieces):
         yield "cash and pieces do not go opposite ways"
+    if brought * cash < 0:
+        yield "what is brought in is paid in cash"
 
 
 PASSES = (
@@ -349,12 +354,14 @@ def _reversal_problems(
         yield "the person who confirmed it took it back"
 
 
-def _belongs_to_a_sale(code: str, commodity: str) -> bool:
+def _belongs_to_a_sale(code: str, commodity: str, *, is_swap: bool) -> bool:
     if commodity == chart.CNY:
         return code.startswith("Cash:") or code == chart.SALES
     if commodity == chart.POINT:
-        return code == chart.SHOP_REDEEMED or code.startswith("Members:")
-    return code.startswith("Goods:") and code.endswith((":Stock", ":Out"))
+        of_the_swap = is_swap and code == chart.POINTS_ISSUANCE
+        return code == chart.SHOP_REDEEMED or code.startswith("Members:") or of_the_swap
+    places = (":Stock", ":Out", ":Intake") if is_swap else (":Stock", ":Out")
+    return code.startswith("Goods:") and code.endswith(places)
 
 
 def _names(transaction_id: Any, community_id: Any, named_id: Any) -> sa.Exists:
