@@ -42,16 +42,7 @@ from timebank.rewards.commendations import issue
 from timebank.rewards.models import Certificate
 from timebank.rewards.shortlist import dry_run
 from timebank.rewards.stars import release_star_rule
-from timebank.service import (
-    checkin,
-    corrections,
-    disputes,
-    occasions,
-    repeating,
-    rows,
-    signup,
-    sync,
-)
+from timebank.service import checkin, corrections, disputes, occasions, repeating, rows, signup
 from timebank.service.arrivals import open_venue_code
 from timebank.service.attendance import Mark, RowMark, confirm
 from timebank.service.checkin import Press
@@ -60,6 +51,7 @@ from timebank.service.models import Attendance, Occasion, Slot
 from timebank.service.occasions import Activity, SlotPlan
 from timebank.service.offline_models import CodeKind
 from timebank.service.offline_outcome import DeviceDecision, QueuedScan
+from timebank.service.sync import tell
 from timebank.shop.goods import ItemDetails, add_item, set_price
 from timebank.shop.intake import Intake, receive
 from timebank.shop.models import IntakeChoice, Item, ValueBasis
@@ -216,7 +208,7 @@ def _doubt(session: Session, place: Neighbourhood) -> None:
     )
     with clock.at(local("12:30", LAST_MONTH)):
         leader, sent_at = place.actor("leader"), clock.now()
-        told = sync.tell(session, leader, device="tablet", sent_at=sent_at, scans=[scan])
+        told = tell(session, leader, device="tablet", sent_at=sent_at, scans=[scan])
     place.doubtful_scan_id = told[0].scan.id
 
 

@@ -3,22 +3,18 @@
 A picture of a report is public once its project is closed: somebody else has read it then.
 """
 
-import hashlib
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ledger import clock
-from ledger.ids import new_id
 from timebank.actors import Actor, Permission
 from timebank.commons.models import Project, ProjectState
 from timebank.commons.spending_models import ProjectPicture
 from timebank.people.models import Community
+from timebank.shop import photos
 from timebank.shop.errors import PhotoNotFound
 from timebank.shop.models import Photo
-from timebank.shop.photos import MEDIA_TYPE, recode
 
 
 def add_picture(session: Session, actor: Actor, *, content: bytes) -> Photo:
@@ -34,30 +30,7 @@ def add_picture(session: Session, actor: Actor, *, content: bytes) -> Photo:
             photo_too_many_pixels.
     """
     actor.require(Permission.RUN_PROJECT)
-    digest = hashlib.sha256(content).digest()
-    same_file = sa.select(Photo).where(
-        Photo.community_id == actor.community_id, Photo.content_digest == digest
-    )
-    known = session.scalar(same_file)
-    if known is not None:
-        return known
-    encoded, (width, height) = recode(content)
-    photo = Photo(
-        community_id=actor.community_id,
-        id=new_id(),
-        media_type=MEDIA_TYPE,
-        content=encoded,
-        content_digest=digest,
-        width=width,
-        height=height,
-        created_at=clock.now(),
-    )
-    try:
-        with session.begin_nested():
-            session.add(photo)
-    except IntegrityError:  # somebody stored the same file at this moment
-        return session.scalars(same_file).one()
-    return photo
+    return photos.store(session, actor, content=content)
 
 
 def read_picture(session: Session, actor: Actor, *, photo_id: UUID) -> Photo:

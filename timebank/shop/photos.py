@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from PIL import Image, ImageOps
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ledger import clock
@@ -48,12 +49,16 @@ def add_photo(session: Session, actor: Actor, *, content: bytes) -> Photo:
         PhotoTooManyPixels: photo_too_many_pixels, over 50 million.
     """
     actor.require(Permission.HANDLE_GOODS)
+    return store(session, actor, content=content)
+
+
+def store(session: Session, actor: Actor, *, content: bytes) -> Photo:
+    """Store a picture for a caller that has asked for its own permission; see `add_photo`."""
     digest = hashlib.sha256(content).digest()
-    known = session.scalar(
-        sa.select(Photo).where(
-            Photo.community_id == actor.community_id, Photo.content_digest == digest
-        )
+    same_file = sa.select(Photo).where(
+        Photo.community_id == actor.community_id, Photo.content_digest == digest
     )
+    known = session.scalar(same_file)
     if known is not None:
         return known
     encoded, (width, height) = recode(content)
@@ -67,8 +72,11 @@ def add_photo(session: Session, actor: Actor, *, content: bytes) -> Photo:
         height=height,
         created_at=clock.now(),
     )
-    session.add(photo)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(photo)
+    except IntegrityError:  # somebody stored the same file at this moment
+        return session.scalars(same_file).one()
     return photo
 
 
