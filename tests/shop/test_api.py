@@ -92,7 +92,7 @@ def test_goods_are_added_priced_taken_in_and_redeemed(
     ]
     assert (body(shown)["available"], body(shown)["item"]["price_points"]) == (2, 9)
     assert (body(sold)["total_points"], body(sold)["balance_points_after"]) == (9, 111)
-    assert body(sold)["refund"] is None
+    assert body(sold)["returns"] == []
 
 
 def test_a_repeated_redemption_answers_200_with_the_same_receipt(
@@ -166,7 +166,7 @@ def test_a_return_answers_once_and_then_the_same(clerk: Call, world: World, cup:
     listed = clerk("GET", "/redemptions")
 
     assert [answer.status_code for answer in (first, again, second)] == [201, 200, 409]
-    assert body(shown)["refund"]["reason"] == "loose seam"
+    assert body(shown)["returns"][0]["reason"] == "loose seam"
     assert [one["receipt_number"] for one in body(listed)] == [number]
 
 

@@ -120,6 +120,7 @@ def pieces_out(session: Session, community_id: UUID) -> dict[UUID, int]:
                 RedemptionLine.line_no == RefundLine.line_no,
             ),
         )
+        .join(Refund, refers(RefundLine.refund_id, Refund))
         .where(RefundLine.community_id == community_id)
     )
     moved = sa.union_all(out, back).subquery()
