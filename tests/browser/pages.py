@@ -154,4 +154,6 @@ def _is_html(site: Site, page: Page) -> bool:
         client.set_cookie(site.app.config["SESSION_COOKIE_NAME"], site.session_cookie(page.who))
     answer = client.get(page.path)
     assert answer.status_code in ANSWERS, f"{page} answers {answer.status_code}"
-    return answer.status_code not in {302, 303} and answer.mimetype == HTML and b"<html" in answer.data
+    return (
+        answer.status_code not in {302, 303} and answer.mimetype == HTML and b"<html" in answer.data
+    )
