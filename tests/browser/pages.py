@@ -40,7 +40,7 @@ LOWER_CASE = re.compile("/[a-z]/<")
 ALSO_FOR_MEMBERS = frozenset({"scan.open_code", "goods.label_page", "public.open_card"})
 """Public pages that show more to somebody who has signed in."""
 HTML = "text/html"
-ANSWERS = frozenset({200, 302, 422})
+ANSWERS = frozenset({200, 302, 303, 422})
 """Shown, led elsewhere, or shown with a question: a look-up without anything to look up."""
 NOWHERE = "/nothing-stands-here"
 
@@ -160,4 +160,6 @@ def _is_html(site: Site, page: Page) -> bool:
         client.set_cookie(site.app.config["SESSION_COOKIE_NAME"], site.session_cookie(page.who))
     answer = client.get(page.path)
     assert answer.status_code in ANSWERS, f"{page} answers {answer.status_code}"
-    return answer.status_code != 302 and answer.mimetype == HTML and b"<html" in answer.data
+    return (
+        answer.status_code not in {302, 303} and answer.mimetype == HTML and b"<html" in answer.data
+    )
