@@ -25,6 +25,7 @@ from tests.tools import chromium
 from timebank.codes import CodeKeys
 from timebank.insight.verification import verify
 from timebank.settings import Settings
+from timebank.shop.stock import read_entry
 
 TABLET = (1180, 820)
 PDF_SCALE = 2.5
@@ -170,6 +171,7 @@ def the_statement_says_why(volunteer: Page) -> None:
 
 def the_clerk_exchanges_points_for_goods(story: Story, volunteer: Page) -> None:
     place = story.site.place
+    before = pieces_on_the_shelf(story)
     clerk = story.sign_in("clerk", DESK)
     clerk.goto("/till/")
     expect(clerk.get_by_label("扫描行")).to_be_focused()
@@ -191,9 +193,19 @@ def the_clerk_exchanges_points_for_goods(story: Story, volunteer: Page) -> None:
     expect(clerk.get_by_role("status")).to_contain_text(f"已兑换，余 {left} 积分")
     volunteer.goto("/me/statement/points")
     expect(volunteer.locator(".balance .num")).to_have_text(f"{left}分")
+    assert pieces_on_the_shelf(story) == [pieces - 1 for pieces in before]
     clerk.goto("/till/goods/")
-    for item, pieces in zip(place.goods, ("4", "3"), strict=True):
-        expect(clerk.get_by_role("row", name=re.compile(item.name))).to_contain_text(pieces)
+    for item, pieces in zip(place.goods, before, strict=True):
+        row = clerk.get_by_role("row", name=re.compile(item.name))
+        expect(row.get_by_role("cell", name=str(pieces - 1), exact=True)).to_be_visible()
+
+
+def pieces_on_the_shelf(story: Story) -> list[int]:
+    place = story.site.place
+    with story.site.database.reading() as session:
+        clerk = place.actor("clerk")
+        entries = [read_entry(session, clerk, item_number=item.number) for item in place.goods]
+    return [entry.available for entry in entries]
 
 
 # ---------------------------------------------------------------- the certificate

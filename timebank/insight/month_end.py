@@ -341,13 +341,7 @@ def _unsealed(session: Session, community_id: UUID, last_on: date) -> int:
     return _count(
         session,
         sa.select(Outbox.item_id)
-        .join(
-            Transaction,
-            sa.and_(
-                Transaction.community_id == Outbox.community_id,
-                Transaction.id == Outbox.item_id,
-            ),
-        )
+        .join(Transaction, refers(Outbox.item_id, Transaction))
         .where(Outbox.community_id == community_id, Transaction.occurred_on <= last_on),
     )
 

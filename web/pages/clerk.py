@@ -59,7 +59,7 @@ class RefundArgs(Args):
 
 
 class ReturnArgs(RefundArgs):
-    """Which rows come back, piece by piece; nothing chosen is all that is left."""
+    """Whether all that is left comes back, or the pieces chosen."""
 
     what = fields.Choice(["all", "chosen"], load_default="all")
 
@@ -202,13 +202,18 @@ def _return_of(number: int, form: Form) -> Return:
     """Return what the form wants back."""
     pieces = None
     if form.data["what"] == "chosen":
-        sent = [(PIECES.fullmatch(name), text.strip()) for name, text in request.form.items()]
         pieces = tuple(
-            (int(row[1]), int(text) if COUNT.fullmatch(text) else QUANTITY_MAX + 1)
-            for row, text in sent
-            if row and text not in {"", "0"}
+            (line_no, int(text) if COUNT.fullmatch(text) else QUANTITY_MAX + 1)
+            for line_no, text in _chosen().items()
+            if text not in {"", "0"}
         )
     return Return(number, form.data["reason"], form.data["nonce"], pieces, this_till())
+
+
+def _chosen() -> dict[int, str]:
+    """Return what was typed as pieces of each line; nothing where the page is only opened."""
+    sent = [(PIECES.fullmatch(name), text.strip()) for name, text in request.form.items()]
+    return {int(row[1]): text for row, text in sent if row}
 
 
 def _receipt_page(found: Receipt, form: Form) -> str:
@@ -217,6 +222,7 @@ def _receipt_page(found: Receipt, form: Form) -> str:
         "clerk/receipt.html",
         receipt=found,
         form=form,
+        chosen=_chosen(),
         till_number=this_till(),
         barcode=code128_svg(found.digits, label=label),
     )

@@ -47,7 +47,7 @@ class MoveForm(Args):
 @allow(Permission.HANDLE_CASH)
 def moves() -> Response:
     """Show what lies in the safe, and what waits for a second person."""
-    return _page(Form(MoveForm, {"nonce": new_nonce(), "kind": SafeMoveKind.TO_FUND.value}))
+    return _page(Form(MoveForm, {"nonce": new_nonce(), "kind": SafeMoveKind.DEPOSIT.value}))
 
 
 @blueprint.post("/")
