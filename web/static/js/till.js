@@ -292,7 +292,9 @@
     const link = document.querySelector(`a[data-key="${event.key}"]`);
     const action = basket() && KEYS[event.key];
     if ((!link && !action) || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (EDITING.has(event.key) && (isEditing() || inBurst(event))) return;
+    // One key alone is no burst: a clerk presses - and Del faster than a slow scanner types.
+    const isScanning = inBurst(event) && burst.text.length > 1;
+    if (EDITING.has(event.key) && (isEditing() || isScanning)) return;
     event.preventDefault();
     if (action) action();
     else link.click();
